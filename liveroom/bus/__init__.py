@@ -1,0 +1,1 @@
+"""News: carries publications between gateways, never decides."""

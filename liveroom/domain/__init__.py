@@ -1,0 +1,1 @@
+"""Pure rules: facts, money, recognition. Imports only the standard types."""

@@ -1,0 +1,244 @@
+"""What happened in a room: immutable facts, each with a class that says how it is delivered.
+
+Services make events, the store keeps the durable ones, the bus carries them, and
+`protocol/present` turns them into frames for each audience. Nothing here knows a wire.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from liveroom.domain.ids import BroadcastId, EventId, OrderId, ProductId, RoomId, UserId
+
+
+class Delivery(StrEnum):
+    """The written contract of an event (design 3.3): what may happen to it under load."""
+
+    MONEY = "money"  # stored, ordered, replayed, exactly once on screen
+    STATE = "state"  # durable too; after a gap only the latest matters
+    CUE = "cue"  # personal, in the snapshot while current
+    TEXT = "text"  # weighted sample over the viewer's budget
+    AMBIENT = "ambient"  # counters and greetings: dropped first
+
+
+class Audience(StrEnum):
+    """Whom an event is for; `ONE` means the person in `Event.to`."""
+
+    ALL = "all"
+    HOST = "host"
+    ONE = "one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftSent:
+    """A paid gift; `combo` is the sender's running count of this gift within 3 s."""
+
+    KIND: ClassVar[str] = "gift"
+    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    user: UserId
+    name: str
+    gift: str
+    count: int
+    combo: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RitualPerformed:
+    """The nth paid order of a member in this room, thanked in public; drawn as danmaku."""
+
+    KIND: ClassVar[str] = "ritual"
+    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    user: UserId
+    name: str
+    nth: int
+    text: str
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaid:
+    """Somebody bought; who, only with the buyer's consent. Amounts are never public."""
+
+    KIND: ClassVar[str] = "order"
+    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    product: ProductId
+    title: str
+    user: UserId | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReceived:
+    """The buyer's own receipt: their checkout is paid and is an order now (fen)."""
+
+    KIND: ClassVar[str] = "receipt"
+    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    order: OrderId
+    product: ProductId
+    title: str
+    amount: int
+    nth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One place on the stage: who stands there and whether their media flows."""
+
+    slot: int
+    user: UserId
+    name: str
+    live: bool
+    audio: bool = True
+    video: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChanged:
+    """Who is on stage now; slot 0 is the host. `live` false = slate, they will be back."""
+
+    KIND: ClassVar[str] = "stage"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCard:
+    """What a viewer sees of a product; `price` in minor units (fen), `stock` None = unlimited."""
+
+    id: ProductId
+    title: str
+    price: int
+    stock: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductPinned:
+    """The product explained now; None when it was taken down."""
+
+    KIND: ClassVar[str] = "pin"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    product: ProductCard | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroadcastChanged:
+    """A broadcast (one evening) began, paused or ended; `phase`: live, away, ended."""
+
+    KIND: ClassVar[str] = "broadcast"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    broadcast: BroadcastId
+    phase: str
+    title: str
+    started_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastPurchase:
+    """A member's last purchase in the room; `days` since then."""
+
+    product: ProductId
+    title: str
+    at: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """A returning customer has come in: the card that only the host sees."""
+
+    KIND: ClassVar[str] = "recognised"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.HOST
+    user: UserId
+    name: str
+    tier: str
+    orders: int
+    visits: int
+    last: LastPurchase | None
+    prefers: tuple[str, ...]
+    suggest: str
+    suggests: dict[str, str] = field(default_factory=dict)
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WelcomedBack:
+    """The returning viewer's own pop-up."""
+
+    KIND: ClassVar[str] = "welcome_back"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    tier: str
+    orders: int
+    visits: int
+    name: str
+    last: LastPurchase | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DanmakuSaid:
+    """A line of text from a viewer or the host, cleaned; `badge` host, moderator or a tier."""
+
+    KIND: ClassVar[str] = "danmaku"
+    DELIVERY: ClassVar[Delivery] = Delivery.TEXT
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    user: UserId
+    name: str
+    text: str
+    badge: str | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """Somebody came in; suppressed in a large room except for recognised members."""
+
+    KIND: ClassVar[str] = "enter"
+    DELIVERY: ClassVar[Delivery] = Delivery.AMBIENT
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    user: UserId
+    name: str
+    tier: str
+
+
+Fact = (
+    GiftSent
+    | RitualPerformed
+    | OrderPaid
+    | PaymentReceived
+    | StageChanged
+    | ProductPinned
+    | BroadcastChanged
+    | Recognised
+    | WelcomedBack
+    | DanmakuSaid
+    | Entered
+)
+
+DURABLE = frozenset({Delivery.MONEY, Delivery.STATE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact with its envelope.
+
+    `at` is UTC milliseconds. `n` numbers a room's public durable events without gaps;
+    `pn` numbers one person's durable events in a room. `cid` is the sender's command id.
+    `to` is set exactly when the fact's audience is one person.
+    """
+
+    id: EventId
+    room: RoomId
+    at: int
+    fact: Fact
+    n: int | None = None
+    pn: int | None = None
+    cid: str | None = None
+    to: UserId | None = None

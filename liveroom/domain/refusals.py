@@ -1,0 +1,83 @@
+"""The rules say no: a stable code, a sentence that says what to do, and the connection lives.
+
+One table holds every code with its HTTP status, so REST and websocket answer alike.
+Codes are never renamed or reused. `WireError` (protocol) and bugs are other kinds of failure.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One row of the table: HTTP status and the default sentence."""
+
+    status: int
+    why: str
+
+
+REFUSALS: dict[str, Refusal] = {
+    # who are you
+    "no_token": Refusal(401, "Send a token: Authorization: Bearer TOKEN."),
+    "bad_token": Refusal(401, "The token is not valid here; ask the shop's backend for a new one."),
+    "expired": Refusal(401, "The token has expired; ask the shop's backend for a new one."),
+    "bad_ticket": Refusal(401, "The ticket is unknown, used or expired; ask for a new link."),
+    # may you
+    "other_room": Refusal(403, "The token was made for another room; ask for one for this room."),
+    "forbidden": Refusal(403, "This role may not do that; use a token with a higher role."),
+    "anonymous": Refusal(403, "Anonymous viewers can only watch; sign in to take part."),
+    "no_seat": Refusal(403, "A guest needs a seat on the stage first; ask the host for the mic."),
+    "age_unconfirmed": Refusal(403, "Paying needs a confirmed adult; confirm your age first."),
+    # is it there
+    "no_such_room": Refusal(404, "There is no such room; check its id or create it first."),
+    "no_such_product": Refusal(404, "There is no such product; create it first."),
+    "no_such_gift": Refusal(404, "There is no such gift; see the room's gift catalogue."),
+    "no_such_order": Refusal(404, "There is no such order."),
+    "no_such_user": Refusal(404, "There is no such member."),
+    "no_such_session": Refusal(404, "There is no such media session; it may have ended."),
+    "not_found": Refusal(404, "There is nothing at this address."),
+    "method_not_allowed": Refusal(405, "This address does not know that method."),
+    # not now
+    "exists": Refusal(409, "It exists already with other content; use another id."),
+    "ended": Refusal(409, "The broadcast has ended; wait for the next one."),
+    "host_live": Refusal(409, "Another host is live in this room; wait until they have ended."),
+    "not_enough_coins": Refusal(409, "Not enough coins; top up and try again."),
+    "not_enough_points": Refusal(409, "Not enough points."),
+    "out_of_stock": Refusal(409, "Sold out; choose another product."),
+    "twin_in_flight": Refusal(409, "The same command is still being carried out; ask again."),
+    # wrong input
+    "bad_request": Refusal(400, "The request could not be read; compare it with /docs."),
+    "too_large": Refusal(413, "The request is too large."),
+    "unsupported_media_type": Refusal(415, "Send the content type that /docs names."),
+    "invalid": Refusal(422, "A value is out of its bounds; the detail names it."),
+    "unknown_command": Refusal(422, "There is no such command; see the list in /docs."),
+    "key_required": Refusal(422, "Send an Idempotency-Key header (1 to 255 characters)."),
+    "idempotency_mismatch": Refusal(
+        422, "This key was used for another command; use a new key for a new command."
+    ),
+    "text_empty": Refusal(422, "Nothing is left of the text after cleaning; write something."),
+    "text_too_long": Refusal(422, "The text is too long; shorten it to 100 characters."),
+    # slow down, broken
+    "rate": Refusal(429, "Too fast; wait as long as retry_ms says."),
+    "full": Refusal(503, "The server is full; try again as long as retry_ms says."),
+    "unavailable": Refusal(503, "That part is not reachable right now; try again."),
+    "internal": Refusal(500, "Something broke on our side; try again."),
+}
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not an error
+    """A command that changes nothing.
+
+    Args:
+        code: a key of `REFUSALS`.
+        why: a sentence that replaces the table's, when more can be said.
+        retry_ms: when to try again, if that can help.
+
+    """
+
+    def __init__(self, code: str, why: str | None = None, *, retry_ms: int | None = None) -> None:
+        row = REFUSALS[code]
+        self.code = code
+        self.status = row.status
+        self.why = why or row.why
+        self.retry_ms = retry_ms
+        super().__init__(f"{code}: {self.why}")

@@ -1,0 +1,1 @@
+"""Every socket of the engagement side: REST, pages and the websocket gateway."""

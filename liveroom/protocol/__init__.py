@@ -1,0 +1,1 @@
+"""The wire without I/O: frames to messages, one connection's life, one tick's batch."""

@@ -1,0 +1,1 @@
+"""Order of things: load, decide, commit, publish. No sockets, no rules."""

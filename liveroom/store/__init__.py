@@ -1,0 +1,1 @@
+"""Truth: one set of tables and commands for SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The slow path, seconds not packets: SDP, ICE-lite, DTLS, sessions."""

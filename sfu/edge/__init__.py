@@ -1,0 +1,1 @@
+"""Sockets of the forwarding unit: one UDP port, the fan-out call, WHIP and WHEP as plain values."""

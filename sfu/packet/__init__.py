@@ -1,0 +1,1 @@
+"""Wire formats: functions of their arguments, no state of their own."""
