@@ -1,0 +1,73 @@
+"""What the engine counted: frozen values for shells that draw or export them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStats:
+    """Totals since the engine was made, and sizes now.
+
+    `dropped` maps a reason to a count; every packet that came in and was not used is in it.
+    """
+
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    bytes_out: int = 0
+    repairs_out: int = 0
+    repairs_refused: int = 0
+    recovered_in: int = 0
+    nacks_asked: int = 0
+    keyframes_asked: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    publishers: int = 0
+    viewers: int = 0
+    tracks: int = 0
+    legs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackStats:
+    """One received stream of a publisher."""
+
+    mid: str
+    kind: str
+    codec: str | None
+    ssrc: int | None
+    packets: int
+    bytes: int
+    lost: int
+    recovered: int
+    jitter_s: float
+    keyframes: int
+    keyframes_asked: int
+    nacks_asked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegStats:
+    """One stream to a viewer; loss and jitter as the viewer reported them last."""
+
+    mid: str
+    kind: str
+    slot: int
+    ssrc: int
+    packets: int
+    bytes: int
+    repairs: int
+    unmatched: int
+    lost: int
+    fraction_lost: float
+    jitter_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStats:
+    """One session: a publisher's tracks or a viewer's legs."""
+
+    connected: bool
+    suspended: bool
+    rtt_s: float | None
+    remb_bps: int | None
+    tracks: tuple[TrackStats, ...] = ()
+    legs: tuple[LegStats, ...] = ()

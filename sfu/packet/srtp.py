@@ -1,0 +1,107 @@
+"""SRTP and SRTCP of one session over libsrtp (RFC 3711, RFC 7714).
+
+In: plain or protected packets. Out: the other form, or None for a packet that is forged,
+replayed, malformed or too long; the caller counts. Not thread-safe: one owner per object.
+State is per SSRC inside libsrtp, so the number of inbound SSRCs has a bound.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from pylibsrtp import Error, Policy, Session
+
+REPLAY_WINDOW_PACKETS: Final = 1024
+INBOUND_SSRCS_MAX: Final = 64
+"""Authenticated SSRCs remembered per session; packets of further ones are refused."""
+PLAIN_BYTES_MAX: Final = 1356
+"""What libsrtp's buffer takes before protecting; longer packets are refused."""
+
+
+class Profile(StrEnum):
+    """The protection profiles we negotiate, the first preferred (RFC 5764 names)."""
+
+    AEAD_AES_128_GCM = "SRTP_AEAD_AES_128_GCM"
+    AES_CM_128_HMAC_SHA1_80 = "SRTP_AES128_CM_SHA1_80"
+
+    @property
+    def key_bytes(self) -> int:
+        """Length of the master key."""
+        return 16
+
+    @property
+    def salt_bytes(self) -> int:
+        """Length of the master salt."""
+        return 12 if self is Profile.AEAD_AES_128_GCM else 14
+
+
+_LIBSRTP_PROFILE = {
+    Profile.AEAD_AES_128_GCM: Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    Profile.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+}
+
+
+class Srtp:
+    """Both directions of one session.
+
+    Args:
+        profile: what DTLS negotiated.
+        local_key: master key followed by master salt, for what we send.
+        remote_key: the same for what we receive.
+
+    """
+
+    __slots__ = ("_inbound", "_inbound_ssrcs", "_outbound", "profile")
+
+    def __init__(self, profile: Profile, local_key: bytes, remote_key: bytes) -> None:
+        self.profile = profile
+        self._outbound = _session(profile, local_key, Policy.SSRC_ANY_OUTBOUND)
+        self._inbound = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
+        self._inbound_ssrcs: set[bytes] = set()
+
+    def protect_rtp(self, packet: bytes) -> bytes | None:
+        """Protect an RTP packet.
+
+        The same sequence number may be sent again only with the very same bytes: a nonce
+        repeated over other bytes would break AES-GCM.
+        """
+        return _attempt(self._outbound.protect, packet)
+
+    def protect_rtcp(self, packet: bytes) -> bytes | None:
+        """Protect a compound RTCP packet."""
+        return _attempt(self._outbound.protect_rtcp, packet)
+
+    def unprotect_rtp(self, packet: bytes) -> bytes | None:
+        """Verify and decrypt an RTP packet."""
+        return self._receive(self._inbound.unprotect, packet, packet[8:12])
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
+        """Verify and decrypt a compound RTCP packet."""
+        return self._receive(self._inbound.unprotect_rtcp, packet, packet[4:8])
+
+    def _receive(
+        self, unprotect: Callable[[bytes], bytes], packet: bytes, ssrc: bytes
+    ) -> bytes | None:
+        known = self._inbound_ssrcs
+        if ssrc in known:
+            return _attempt(unprotect, packet)
+        if len(known) >= INBOUND_SSRCS_MAX:
+            return None
+        plain = _attempt(unprotect, packet)
+        if plain is not None:
+            known.add(ssrc)
+        return plain
+
+
+def _session(profile: Profile, key: bytes, direction: int) -> Session:
+    policy = Policy(key=key, ssrc_type=direction, srtp_profile=_LIBSRTP_PROFILE[profile])
+    policy.allow_repeat_tx = True
+    policy.window_size = REPLAY_WINDOW_PACKETS
+    return Session(policy=policy)
+
+
+def _attempt(operation: Callable[[bytes], bytes], packet: bytes) -> bytes | None:
+    try:
+        return operation(packet)
+    except (Error, ValueError):
+        return None
