@@ -1,0 +1,66 @@
+"""Make packets of changing sources look like one unbroken stream.
+
+A `Splice` is how one source's numbers become a viewer's: two shifts, fixed from the packet
+at which the source was joined on. What the source lost stays a hole of the same size, so
+that a late packet still finds its place; between two sources there is no hole. Sequence
+numbers are unwrapped integers here and 16 bits only where they are written.
+"""
+
+from typing import NamedTuple
+
+SEQUENCE_MASK = 0xFFFF
+TIMESTAMP_MASK = 0xFFFFFFFF
+_HALF_SEQUENCE = 0x8000
+_HALF_TIMESTAMP = 0x80000000
+
+
+def unwrap(sequence: int, near: int) -> int:
+    """Return the integer nearest to `near` whose low 16 bits are `sequence`."""
+    ahead = (sequence - near) & SEQUENCE_MASK
+    return near + ahead - (0x10000 if ahead >= _HALF_SEQUENCE else 0)
+
+
+def timestamp_ahead(timestamp: int, other: int) -> int:
+    """Return how far a timestamp is ahead of another across a wrap; negative means behind."""
+    ahead = (timestamp - other) & TIMESTAMP_MASK
+    return ahead - 0x100000000 if ahead >= _HALF_TIMESTAMP else ahead
+
+
+class Splice(NamedTuple):
+    """From `first` on (a source sequence number), add these shifts."""
+
+    first: int
+    sequence_shift: int
+    timestamp_shift: int
+
+    def sequence(self, source: int) -> int:
+        """Return the viewer's unwrapped sequence number for the source's."""
+        return source + self.sequence_shift
+
+    def timestamp(self, source: int) -> int:
+        """Return the viewer's timestamp for the source's."""
+        return (source + self.timestamp_shift) & TIMESTAMP_MASK
+
+
+def begin(*, source: int, source_timestamp: int, sequence: int, timestamp: int) -> Splice:
+    """Make the source's packet come out with the given numbers."""
+    return Splice(source, sequence - source, (timestamp - source_timestamp) & TIMESTAMP_MASK)
+
+
+def follow(
+    *,
+    source: int,
+    source_timestamp: int,
+    last_sequence: int,
+    last_timestamp: int,
+    elapsed_s: float,
+    clock_rate: int,
+) -> Splice:
+    """Join another source on: the next number, and as much media time as has really passed."""
+    passed = max(1, round(elapsed_s * clock_rate))
+    return begin(
+        source=source,
+        source_timestamp=source_timestamp,
+        sequence=last_sequence + 1,
+        timestamp=last_timestamp + passed,
+    )
