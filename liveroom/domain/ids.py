@@ -22,5 +22,8 @@ NewId = Callable[[], str]
 
 DEFAULT_TENANT = TenantId("default")
 
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$"
-"""What an id given from outside may look like (at most 64 characters, safe in a path)."""
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$(?!\n)"
+"""What an id given from outside may look like (at most 64 characters, safe in a path).
+
+In Python `$` also matches before a final line feed; the look-ahead refuses that one.
+"""
