@@ -1,0 +1,180 @@
+/**
+ * The vocabulary of a room as it travels: events (a union told apart by `k`), snapshot, card.
+ *
+ * Mirrors the contract; unknown kinds and keys pass through unharmed. Knows no socket.
+ */
+
+export type Tier = 'basic' | 'silver' | 'gold' | 'diamond'
+
+/** What every event carries: `n` counts the room's durable events, `pn` one person's. */
+export interface Envelope {
+  readonly id: string
+  readonly at: number
+  readonly n?: number
+  readonly pn?: number
+  readonly cid?: string
+}
+
+export interface LastPurchase {
+  readonly product: string
+  readonly title: string
+  readonly at: number
+  readonly days: number
+}
+
+/** A product as viewers see it; `price` in minor units, `stock` null = unlimited. */
+export interface Product {
+  readonly id: string
+  readonly title: string
+  readonly price: number
+  readonly stock?: number | null
+}
+
+export interface Slot {
+  readonly slot: number
+  readonly user: string
+  readonly name: string
+  readonly live: boolean
+  readonly audio?: boolean
+  readonly video?: boolean
+}
+
+export type Phase = 'planned' | 'live' | 'away' | 'ended'
+
+export interface GiftEvent extends Envelope {
+  readonly k: 'gift'
+  readonly user: string
+  readonly name: string
+  readonly gift: string
+  readonly count: number
+  readonly combo: number
+}
+export interface RitualEvent extends Envelope {
+  readonly k: 'ritual'
+  readonly user: string
+  readonly name: string
+  readonly nth: number
+  readonly text: string
+  readonly texts?: Readonly<Record<string, string>>
+}
+export interface OrderEvent extends Envelope {
+  readonly k: 'order'
+  readonly product: string
+  readonly title?: string
+  readonly user?: string | null
+  readonly name?: string | null
+}
+export interface ReceiptEvent extends Envelope {
+  readonly k: 'receipt'
+  readonly order: string
+  readonly product: string
+  readonly title: string
+  readonly amount: number
+  readonly nth: number
+}
+export interface StageEvent extends Envelope {
+  readonly k: 'stage'
+  readonly slots: readonly Slot[]
+}
+export interface PinEvent extends Envelope {
+  readonly k: 'pin'
+  readonly product: Product | null
+}
+export interface BroadcastEvent extends Envelope {
+  readonly k: 'broadcast'
+  readonly broadcast: string
+  readonly phase: Phase
+  readonly title: string
+  readonly started_at?: number | null
+}
+export interface RecognisedEvent extends Envelope {
+  readonly k: 'recognised'
+  readonly user: string
+  readonly name: string
+  readonly tier: Tier
+  readonly orders: number
+  readonly visits: number
+  readonly last: LastPurchase | null
+  readonly prefers: readonly string[]
+  readonly suggest: string
+  readonly suggests?: Readonly<Record<string, string>>
+  readonly value?: number
+}
+export interface WelcomeBackEvent extends Envelope {
+  readonly k: 'welcome_back'
+  readonly tier: Tier
+  readonly orders: number
+  readonly visits?: number
+  readonly name?: string
+  readonly last?: LastPurchase | null
+}
+export interface DanmakuEvent extends Envelope {
+  readonly k: 'danmaku'
+  readonly user: string
+  readonly name: string
+  readonly text: string
+  readonly badge?: string | null
+}
+export interface EnterEvent extends Envelope {
+  readonly k: 'enter'
+  readonly user: string
+  readonly name: string
+  readonly tier: Tier
+}
+
+export type RoomEvent =
+  | GiftEvent
+  | RitualEvent
+  | OrderEvent
+  | ReceiptEvent
+  | StageEvent
+  | PinEvent
+  | BroadcastEvent
+  | RecognisedEvent
+  | WelcomeBackEvent
+  | DanmakuEvent
+  | EnterEvent
+
+export type Kind = RoomEvent['k']
+export type EventOf<K extends Kind> = Extract<RoomEvent, { k: K }>
+
+/** The visitor's own card, as the room greets them. */
+export interface You {
+  readonly user: string
+  readonly name: string
+  readonly role: string
+  readonly tier?: Tier
+  readonly coins?: number
+  readonly points?: number
+  readonly following?: boolean
+  readonly anonymous?: boolean
+}
+
+export interface RoomCard {
+  readonly id: string
+  readonly title: string
+  readonly host?: string | null
+  readonly host_name?: string | null
+  readonly merchant?: string | null
+  readonly language?: string
+  readonly phase?: Phase | null
+  readonly followers?: number
+  readonly cover?: string | null
+  readonly started_at?: number | null
+  readonly online?: number
+}
+
+export interface Counters {
+  readonly online?: number
+  readonly likes?: number
+  readonly [name: string]: number | undefined
+}
+
+export interface Snapshot {
+  readonly stage?: { readonly slots?: readonly Slot[] } | null
+  readonly pin?: Product | null
+  readonly rounds?: readonly unknown[]
+  readonly counters?: Counters
+  readonly texts?: readonly RoomEvent[]
+  readonly recognised?: readonly RecognisedEvent[]
+}

@@ -1,0 +1,167 @@
+/**
+ * The REST side: join, tickets, checkouts, numbers. Problem documents become `Refusal`s.
+ */
+
+import type { RoomCard, Snapshot, Product } from './events'
+
+/** The server said no: a stable code and a sentence that says what to do. */
+export class Refusal extends Error {
+  constructor(
+    readonly code: string,
+    readonly why: string,
+    readonly status = 0,
+    readonly retryMs?: number,
+  ) {
+    super(`${code}: ${why}`)
+    this.name = 'Refusal'
+  }
+}
+
+/** All that a client needs to enter a room. */
+export interface Joined {
+  readonly gateway_url: string
+  readonly whep_url: string
+  readonly whip_url?: string | null
+  readonly ice_servers?: RTCIceServer[]
+  readonly snapshot?: Snapshot
+  readonly resume?: { epoch: string; offset: number; personal?: number } | null
+  readonly token?: string | null
+  readonly room?: RoomCard
+}
+
+export interface Traded {
+  readonly token: string
+  readonly room: string
+  readonly role: string
+  readonly user: string
+}
+
+export interface Checkout {
+  readonly order: string
+  readonly amount: number
+  readonly payment: string
+  readonly pay_url: string
+}
+
+export interface GiftKind {
+  readonly id: string
+  readonly coins: number
+  readonly title?: string
+}
+
+export interface Call {
+  readonly method?: string
+  readonly token?: string | null
+  readonly body?: unknown
+  readonly key?: string
+  readonly signal?: AbortSignal
+}
+
+type Fetch = typeof globalThis.fetch
+
+/** Read a refused answer; works without a problem document too (a proxy's page). */
+async function refusalOf(response: Response): Promise<Refusal> {
+  let problem: Record<string, unknown> = {}
+  try {
+    problem = (await response.json()) as Record<string, unknown>
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  const retry = Number(problem['retry_ms'] ?? Number(response.headers.get('retry-after')) * 1000)
+  return new Refusal(
+    String(problem['code'] ?? `http_${response.status}`),
+    String(problem['detail'] ?? problem['why'] ?? problem['title'] ?? response.statusText),
+    response.status,
+    Number.isFinite(retry) && retry > 0 ? retry : undefined,
+  )
+}
+
+/** A thin, typed caller of one server. */
+export class Api {
+  private readonly fetch: Fetch
+
+  constructor(
+    readonly baseUrl: string,
+    fetch?: Fetch,
+  ) {
+    this.fetch = fetch ?? globalThis.fetch.bind(globalThis)
+  }
+
+  /** Make an address absolute against the server. */
+  url(path: string): string {
+    return new URL(path, this.baseUrl).href
+  }
+
+  /** Call and read JSON. Raises Refusal for a no, TypeError when the network is away. */
+  async call<T>(path: string, call: Call = {}): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json' }
+    if (call.token) headers['authorization'] = `Bearer ${call.token}`
+    if (call.key) headers['idempotency-key'] = call.key
+    if (call.body !== undefined) headers['content-type'] = 'application/json'
+    const response = await this.fetch(this.url(path), {
+      method: call.method ?? 'GET',
+      headers,
+      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+      signal: call.signal,
+    })
+    if (!response.ok) throw await refusalOf(response)
+    if (response.status === 204) return undefined as T
+    const text = await response.text()
+    return (text ? JSON.parse(text) : undefined) as T
+  }
+
+  join(room: string, token: string | null, signal?: AbortSignal): Promise<Joined> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/join`, { method: 'POST', token, body: {}, signal })
+  }
+
+  trade(ticket: string): Promise<Traded> {
+    return this.call('/v1/tickets/trade', { method: 'POST', body: { ticket } })
+  }
+
+  room(room: string): Promise<RoomCard> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}`)
+  }
+
+  async rooms(): Promise<RoomCard[]> {
+    return listOf<RoomCard>(await this.call<unknown>('/v1/rooms'), 'rooms')
+  }
+
+  async products(room: string, token: string | null): Promise<Product[]> {
+    return listOf<Product>(await this.call<unknown>(`/v1/rooms/${encodeURIComponent(room)}/products`, { token }), 'products')
+  }
+
+  /** The catalogue; a price may be called `coins` or `price`. */
+  async gifts(): Promise<GiftKind[]> {
+    const rows = listOf<Record<string, unknown>>(await this.call<unknown>('/v1/gifts'), 'gifts')
+    return rows.map((row) => ({
+      id: String(row['id'] ?? row['gift']),
+      coins: Number(row['coins'] ?? row['price']),
+      title: typeof row['title'] === 'string' ? row['title'] : undefined,
+    }))
+  }
+
+  checkout(room: string, token: string, product: string, quantity: number, key: string): Promise<Checkout> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/checkouts`, {
+      method: 'POST',
+      token,
+      key,
+      body: { product, quantity },
+    })
+  }
+
+  /** Settle a sandbox payment at the provider's own address. */
+  pay(payUrl: string): Promise<unknown> {
+    return this.call(payUrl, { method: 'POST' })
+  }
+
+  numbers(room: string, token: string): Promise<Record<string, number>> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/numbers`, { token })
+  }
+}
+
+/** Lists come bare or wrapped under a name (`{rooms: […], next}`). */
+function listOf<T>(value: unknown, name: string): T[] {
+  if (Array.isArray(value)) return value as T[]
+  const inner = (value as Record<string, unknown> | null)?.[name] ?? (value as Record<string, unknown> | null)?.['items']
+  return Array.isArray(inner) ? (inner as T[]) : []
+}

@@ -1,0 +1,12 @@
+/** The liveroom SDK: a room in one import, without a framework. */
+
+export * from './events'
+export { connect, Room, type ConnectOptions, type RoomListeners } from './room'
+export { isFinal, type RoomPhase, type RoomState } from './state'
+export { closingOf, type Closing, type Verdict } from './closing'
+export { Api, Refusal, type Checkout, type GiftKind, type Joined, type Traded } from './http'
+export { Player } from './whep'
+export { Publisher } from './whip'
+export type { MediaOptions, MediaState, MediaStats } from './media'
+export type { Answer } from './commands'
+export type { Resume, WelcomeFrame } from './frames'

@@ -1,0 +1,288 @@
+/**
+ * A visit to a room: join, connect, resume, and everything that happens there as typed events.
+ *
+ * Public durable events reach the listener exactly once over any number of reconnects. Draws
+ * nothing; runs in browsers and in Node.
+ */
+
+import { backoffMs } from './backoff'
+import type { Closing } from './closing'
+import { Commands, type Answer } from './commands'
+import { Emitter } from './emitter'
+import type { Counters, EventOf, Kind, RoomCard, RoomEvent, Snapshot, You } from './events'
+import type { Resume, ServerFrame, WelcomeFrame } from './frames'
+import { Api, Refusal, type Joined } from './http'
+import { Likes } from './likes'
+import { Link, type SocketMaker } from './link'
+import { Recent } from './recent'
+import { isFinal, type RoomState } from './state'
+
+/** Join again, not only reconnect, after this many failures: the gateway may have moved. */
+export const REJOIN_AFTER = 3
+
+export interface ConnectOptions {
+  readonly baseUrl: string
+  readonly room: string
+  readonly token?: string | null
+  readonly ticket?: string | null
+  readonly codec?: 'msgpack' | 'json'
+  readonly WebSocket?: SocketMaker
+  readonly fetch?: typeof globalThis.fetch
+  readonly random?: () => number
+  readonly newId?: () => string
+  /** Called when the token has expired; resolves to a fresh one, or null to give up. */
+  readonly renew?: () => Promise<string | null>
+}
+
+export type RoomListeners = { [K in Kind]: EventOf<K> } & {
+  state: RoomState
+  welcome: WelcomeFrame
+  /** A fresh picture replaces what was drawn: first entry, or too much was missed. */
+  reset: Snapshot
+  event: RoomEvent
+  counters: Counters
+  token: string
+}
+
+export class Room extends Emitter<RoomListeners> {
+  readonly api: Api
+  /** Resolves at the first successful join: media can start without waiting for the welcome. */
+  readonly joined: Promise<Joined & { token: string }>
+  state: RoomState = { phase: 'joining' }
+  token: string | null
+  you: You | null = null
+  card: RoomCard | null = null
+  snapshot: Snapshot | null = null
+
+  private readonly commands = new Commands()
+  private readonly likes = new Likes((n) => this.link?.send({ t: 'like', n }))
+  private readonly ids = new Recent<string>()
+  private readonly random: () => number
+  private readonly newId: () => string
+  private link: Link | null = null
+  private gatewayUrl: string | null = null
+  private resume: Resume | null = null
+  private attempt = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private wakeUp: (() => void) | null = null
+  private settleJoined!: (joined: Joined & { token: string }) => void
+
+  constructor(private readonly options: ConnectOptions) {
+    super()
+    this.api = new Api(options.baseUrl, options.fetch)
+    this.random = options.random ?? Math.random
+    this.newId = options.newId ?? (() => globalThis.crypto.randomUUID())
+    this.token = options.token ?? null
+    this.joined = new Promise((resolve) => {
+      this.settleJoined = resolve
+    })
+    void this.enter()
+  }
+
+  say(text: string): Promise<Answer> {
+    return this.commands.submit({ t: 'say', id: this.newId(), text })
+  }
+
+  /** Count likes; they travel together a few times a second. */
+  like(count = 1): void {
+    this.likes.add(count)
+  }
+
+  gift(gift: string, count = 1): Promise<Answer> {
+    return this.commands.submit({ t: 'gift', id: this.newId(), gift, count })
+  }
+
+  ask(command: string, arguments_: Record<string, unknown> = {}): Promise<Answer> {
+    return this.commands.submit({ t: 'ask', id: this.newId(), do: command, with: arguments_ })
+  }
+
+  /** Hand over a fresh token before the old one expires. */
+  renewToken(token: string): void {
+    this.token = token
+    this.link?.send({ t: 'token', token })
+    this.emit('token', token)
+  }
+
+  /** Stop waiting and try now (the person pressed a button, the device is online again). */
+  retryNow(): void {
+    if (!isFinal(this.state)) this.wakeUp?.()
+  }
+
+  /** Leave for good. */
+  close(): void {
+    clearTimeout(this.timer)
+    this.likes.close()
+    this.link?.close()
+    this.link = null
+    this.commands.close()
+    this.move({ phase: 'closed' })
+  }
+
+  private move(state: RoomState): void {
+    if (isFinal(this.state)) return
+    this.state = state
+    this.emit('state', state)
+  }
+
+  private async enter(): Promise<void> {
+    try {
+      if (this.options.ticket && !this.token) {
+        this.token = (await this.api.trade(this.options.ticket)).token
+        this.emit('token', this.token)
+      }
+      const joined = await this.api.join(this.options.room, this.token)
+      this.token = joined.token ?? this.token
+      this.gatewayUrl = joined.gateway_url
+      this.settleJoined({ ...joined, token: this.token ?? '' })
+      this.open()
+    } catch (error) {
+      await this.refused(error)
+    }
+  }
+
+  /** Tell a no from a network that is away. */
+  private async refused(error: unknown): Promise<void> {
+    if (isFinal(this.state)) return
+    if (!(error instanceof Refusal)) return this.retry(undefined)
+    if (error.code === 'no_such_room' || error.status === 404) return this.move({ phase: 'missing' })
+    if (error.code === 'expired') return this.expired(error.why)
+    if (error.status === 503 || error.status === 429) {
+      return this.retry(error.retryMs, error.code === 'full')
+    }
+    if (error.status >= 500) return this.retry(undefined)
+    const verdict = error.code === 'banned' || error.code === 'kicked' ? error.code : 'refused'
+    this.move({ phase: verdict, why: error.why })
+  }
+
+  private async expired(why: string): Promise<void> {
+    const token = this.options.renew ? await this.options.renew().catch(() => null) : null
+    if (!token || token === this.token) return this.move({ phase: 'expired', why })
+    this.token = token
+    this.emit('token', token)
+    return this.enter()
+  }
+
+  private open(): void {
+    if (isFinal(this.state) || !this.gatewayUrl) return
+    const maker = this.options.WebSocket ?? (globalThis.WebSocket as unknown as SocketMaker)
+    this.link = new Link(
+      this.gatewayUrl,
+      {
+        hello: () => ({
+          t: 'hello',
+          token: this.token ?? '',
+          room: this.options.room,
+          ...(this.resume ? { resume: this.resume } : {}),
+        }),
+        frame: (frame) => this.receive(frame),
+        quality: (roundTripMs, weak) => {
+          if (weak) this.move({ phase: 'weak', roundTripMs })
+          else if (this.state.phase === 'weak') this.move({ phase: 'live' })
+        },
+        closed: (closing, afterMs, why) => this.lost(closing, afterMs, why),
+      },
+      maker,
+      this.options.codec ?? 'msgpack',
+    )
+  }
+
+  private receive(frame: ServerFrame): void {
+    switch (frame.t) {
+      case 'welcome':
+        return this.welcomed(frame)
+      case 'batch':
+        this.resume = { ...this.resume, epoch: frame.epoch, offset: Math.max(this.resume?.offset ?? 0, frame.offset) }
+        if (frame.counters) this.emit('counters', frame.counters)
+        return this.deliver(frame.events)
+      case 'to_you':
+        if (this.resume) this.resume = { ...this.resume, personal: Math.max(this.resume.personal ?? 0, frame.personal) }
+        return this.deliver(frame.events)
+      case 'ok':
+      case 'no':
+        return this.commands.receive(frame)
+      case 'move':
+        return this.lostSoon(frame.after_ms)
+      default:
+        return
+    }
+  }
+
+  private welcomed(frame: WelcomeFrame): void {
+    this.attempt = 0
+    this.you = frame.you
+    this.card = frame.room
+    this.snapshot = frame.snapshot
+    const first = this.resume === null
+    const newHistory = this.resume?.epoch !== frame.epoch
+    if (!frame.resumed) {
+      if (newHistory) this.ids.clear()
+      this.resume = { epoch: frame.epoch, offset: frame.offset, personal: frame.personal }
+    }
+    this.move({ phase: 'live' })
+    this.emit('welcome', frame)
+    if (first || !frame.resumed) this.emit('reset', frame.snapshot)
+    if (frame.snapshot.counters) this.emit('counters', frame.snapshot.counters)
+    this.commands.connected((command) => this.link?.send(command))
+  }
+
+  private deliver(events: readonly RoomEvent[]): void {
+    for (const event of events) {
+      // the id alone would do; numbers also catch a copy that was encoded anew
+      if (!this.ids.add(event.id)) continue
+      if (event.n !== undefined && event.n !== null && !this.ids.add(`n${event.n}`)) continue
+      if (event.pn !== undefined && event.pn !== null && !this.ids.add(`p${event.pn}`)) continue
+      this.emit(event.k, event as never)
+      this.emit('event', event)
+    }
+  }
+
+  /** The server is draining: come back elsewhere, in its own time. */
+  private lostSoon(afterMs: number): void {
+    const link = this.link
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => {
+      if (link !== this.link) return
+      link?.close(4000)
+      this.lost({ comeBack: true, why: 'move' }, 0, 'move')
+    }, afterMs)
+  }
+
+  private lost(closing: Closing, afterMs: number | undefined, why: string): void {
+    this.link = null
+    this.commands.disconnected()
+    if (!closing.comeBack) {
+      if (closing.verdict === 'expired') {
+        void this.expired(why)
+        return
+      }
+      this.commands.close()
+      return this.move({ phase: closing.verdict, why })
+    }
+    this.retry(afterMs, closing.why === 'full')
+  }
+
+  private retry(afterMs: number | undefined, full = false): void {
+    const online = (globalThis.navigator as Navigator | undefined)?.onLine !== false
+    const waitMs = backoffMs(this.attempt, this.random, afterMs)
+    this.attempt += 1
+    const retryAt = Date.now() + waitMs
+    if (!online) this.move({ phase: 'offline' })
+    else if (full) this.move({ phase: 'full', retryAt })
+    else this.move({ phase: 'reconnecting', attempt: this.attempt, retryAt })
+    clearTimeout(this.timer)
+    const go = (): void => {
+      clearTimeout(this.timer)
+      this.wakeUp = null
+      if (isFinal(this.state)) return
+      if (!this.gatewayUrl || this.attempt > REJOIN_AFTER) void this.enter()
+      else this.open()
+    }
+    this.wakeUp = go
+    this.timer = setTimeout(go, waitMs)
+  }
+}
+
+/** Enter a room. Listen with `on`; the first state is `joining`. */
+export function connect(options: ConnectOptions): Room {
+  return new Room(options)
+}
