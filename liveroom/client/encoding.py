@@ -7,15 +7,18 @@ Flows in: decoded frames with timestamps. Flows out: `av.Packet`, which aiortc o
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-MediaPacket: TypeAlias = "av.Packet[Any]"
-"""PyAV's packet of any stream."""
+if TYPE_CHECKING:
+    MediaPacket: TypeAlias = av.Packet[Any]
+else:
+    MediaPacket = av.Packet
+"""PyAV's packet of any stream; the class itself takes no parameters when it runs."""
 
 VIDEO_CLOCK: Final = Fraction(1, 90_000)
 AUDIO_CLOCK: Final = Fraction(1, 48_000)
