@@ -18,7 +18,7 @@ TOKEN_LENGTH_MAX = 8_192
 COMMAND_ID_LENGTH_MAX = 128
 TEXT_LENGTH_MAX = 4_096
 """What the wire lets through; `text.clean` holds the real limits."""
-LIKES_MAX = 1_000
+LIKES_MAX = 100
 """Likes in one message; a client gathers taps for a moment."""
 GIFTS_MAX = 9_999
 """Gifts in one command."""
