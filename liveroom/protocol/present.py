@@ -1,0 +1,178 @@
+"""How each fact looks on the wire: one presenter per fact, a map of plain values out.
+
+Public frames carry ids and nicknames, never legal names, amounts of anybody's spending, or
+weights. Optional keys are left out; `last` and `product` are null where null says something.
+A test walks all facts: a new one without a presenter fails.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final
+
+from liveroom.domain.events import (
+    BroadcastChanged,
+    DanmakuSaid,
+    Entered,
+    Event,
+    GiftSent,
+    LastPurchase,
+    OrderPaid,
+    PaymentReceived,
+    ProductCard,
+    ProductPinned,
+    Recognised,
+    RitualPerformed,
+    Slot,
+    StageChanged,
+    WelcomedBack,
+)
+from liveroom.domain.rooms import Broadcast, Room
+from liveroom.protocol.messages import Fields
+
+
+def present(event: Event) -> Fields:
+    """Make the wire's map of an event."""
+    fields: Fields = {"k": event.fact.KIND, "id": event.id, "at": event.at}
+    if event.n is not None:
+        fields["n"] = event.n
+    if event.pn is not None:
+        fields["pn"] = event.pn
+    if event.cid is not None:
+        fields["cid"] = event.cid
+    fields.update(PRESENTERS[type(event.fact)](event.fact))
+    return fields
+
+
+def present_room(room: Room) -> Fields:
+    """Make the public map of a room; a broadcast's report stays with the shop."""
+    fields: Fields = {
+        "id": room.id,
+        "title": room.title,
+        "merchant": room.tenant,
+        "language": room.language,
+        "live": room.live,
+    }
+    _add(fields, host=room.host, cover=room.cover, planned_at=room.planned_at)
+    if room.broadcast is not None:
+        fields["broadcast"] = _present_broadcast(room.broadcast)
+    return fields
+
+
+def present_slot(slot: Slot) -> Fields:
+    """Make the map of one place on the stage."""
+    return asdict(slot)
+
+
+def present_product(product: ProductCard | None) -> Fields | None:
+    """Make the map of a product; `price` is the shop's own, in minor units."""
+    if product is None:
+        return None
+    fields: Fields = {"id": product.id, "title": product.title, "price": product.price}
+    _add(fields, stock=product.stock)
+    return fields
+
+
+def _add(fields: Fields, **optional: Any) -> None:
+    fields.update({key: value for key, value in optional.items() if value is not None})
+
+
+def _present_broadcast(broadcast: Broadcast) -> Fields:
+    fields: Fields = {
+        "id": broadcast.id,
+        "title": broadcast.title,
+        "phase": broadcast.phase.value,
+        "started_at": broadcast.started_at,
+    }
+    _add(fields, cover=broadcast.cover, planned_at=broadcast.planned_at)
+    _add(fields, ended_at=broadcast.ended_at)
+    return fields
+
+
+def _last(last: LastPurchase | None) -> Fields | None:
+    return None if last is None else asdict(last)
+
+
+def _gift(fact: GiftSent) -> Fields:
+    return asdict(fact)
+
+
+def _ritual(fact: RitualPerformed) -> Fields:
+    fields: Fields = {"user": fact.user, "name": fact.name, "nth": fact.nth, "text": fact.text}
+    _add(fields, texts=fact.texts or None)
+    return fields
+
+
+def _order(fact: OrderPaid) -> Fields:
+    fields: Fields = {"product": fact.product, "title": fact.title}
+    _add(fields, user=fact.user, name=fact.name)
+    return fields
+
+
+def _receipt(fact: PaymentReceived) -> Fields:
+    return asdict(fact)
+
+
+def _stage(fact: StageChanged) -> Fields:
+    return {"slots": [present_slot(slot) for slot in fact.slots]}
+
+
+def _pin(fact: ProductPinned) -> Fields:
+    return {"product": present_product(fact.product)}
+
+
+def _broadcast(fact: BroadcastChanged) -> Fields:
+    fields: Fields = {"broadcast": fact.broadcast, "phase": fact.phase, "title": fact.title}
+    _add(fields, started_at=fact.started_at)
+    return fields
+
+
+def _recognised(fact: Recognised) -> Fields:
+    fields: Fields = {
+        "user": fact.user,
+        "name": fact.name,
+        "tier": fact.tier,
+        "orders": fact.orders,
+        "visits": fact.visits,
+        "last": _last(fact.last),
+        "prefers": list(fact.prefers),
+        "suggest": fact.suggest,
+    }
+    _add(fields, suggests=fact.suggests or None)
+    return fields
+
+
+def _welcome_back(fact: WelcomedBack) -> Fields:
+    fields: Fields = {
+        "tier": fact.tier,
+        "orders": fact.orders,
+        "visits": fact.visits,
+        "name": fact.name,
+    }
+    _add(fields, last=_last(fact.last))
+    return fields
+
+
+def _danmaku(fact: DanmakuSaid) -> Fields:
+    fields: Fields = {"user": fact.user, "name": fact.name, "text": fact.text}
+    _add(fields, badge=fact.badge)
+    return fields
+
+
+def _enter(fact: Entered) -> Fields:
+    return {"user": fact.user, "name": fact.name, "tier": fact.tier}
+
+
+PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
+    GiftSent: _gift,
+    RitualPerformed: _ritual,
+    OrderPaid: _order,
+    PaymentReceived: _receipt,
+    StageChanged: _stage,
+    ProductPinned: _pin,
+    BroadcastChanged: _broadcast,
+    Recognised: _recognised,
+    WelcomedBack: _welcome_back,
+    DanmakuSaid: _danmaku,
+    Entered: _enter,
+}
+"""One for each member of `Fact`."""
