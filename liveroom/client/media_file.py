@@ -20,7 +20,7 @@ from liveroom.client.encoding import (
     MediaPacket,
     VideoEncoder,
 )
-from liveroom.client.sources import KeyframeRequest, Sample, SourceUnusable, seconds
+from liveroom.client.samples import KeyframeRequest, Sample, SourceUnusable, seconds
 
 COPIED_VIDEO = {"h264": "h264", "vp8": "vp8"}
 WIDTH_MAX = 1280

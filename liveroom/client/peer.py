@@ -15,7 +15,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import h264, vpx
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from liveroom.client.room import CommandRefused, refusal_of
+from liveroom.client.visit import refusal_of
 
 PAYLOAD_BYTES_MAX = 1_160
 """What fits into 1,200 bytes beside RTP header extensions and the SRTP tag (design 2.4)."""
@@ -133,13 +133,3 @@ async def wait_connected(peer: RTCPeerConnection, *, timeout_s: float = CONNECT_
                 await changed.wait()
     except TimeoutError as error:
         raise PeerLost(f"no connection within {timeout_s:.0f} s") from error
-
-
-__all__ = [
-    "CommandRefused",
-    "Exchange",
-    "PeerLost",
-    "Resource",
-    "open_peer",
-    "wait_connected",
-]

@@ -16,8 +16,9 @@ from rich.status import Status
 
 from liveroom.client.backoff import Backoff
 from liveroom.client.peer import PeerLost
-from liveroom.client.room import CommandRefused
-from liveroom.client.sources import Source, SourceUnusable, open_producer
+from liveroom.client.samples import SourceUnusable
+from liveroom.client.sources import Source, open_producer
+from liveroom.client.visit import CommandRefused
 from liveroom.client.whip import WhipPublisher
 
 STOPPED = 0

@@ -9,125 +9,20 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Protocol
 
 import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from liveroom.client.encoding import AudioEncoder, MediaPacket, VideoEncoder
-from liveroom.client.picture import (
-    AUDIO_FRAME_SAMPLES,
-    AUDIO_RATE_HZ,
-    HEIGHT,
-    RATE_FPS,
-    WIDTH,
-    TestPicture,
-    TestTone,
-)
+from liveroom.client.encoding import MediaPacket
+from liveroom.client.media_file import MediaProducer
+from liveroom.client.pattern import TestProducer
+from liveroom.client.samples import KeyframeRequest, Producer, SourceUnusable
 
 QUEUE_PACKETS_MAX = 512
 """Packets waiting for the network; beyond it new ones are dropped and counted."""
 STOP_TIMEOUT_S = 5.0
 TEST = "test:"
-
-
-class SourceUnusable(Exception):  # noqa: N818 - said to the person who named the source
-    """The source cannot be opened, or cannot be sent as asked; the text says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One encoded packet and the media time at which it is due, in seconds from the start."""
-
-    kind: str
-    packet: MediaPacket
-    due_s: float
-
-
-class KeyframeRequest:
-    """A flag set by the network side and taken by the encoder's thread."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def ask(self) -> None:
-        """Ask for a key frame."""
-        self._event.set()
-
-    def take(self) -> bool:
-        """Say whether one was asked for since the last call."""
-        if not self._event.is_set():
-            return False
-        self._event.clear()
-        return True
-
-
-class Producer(Protocol):
-    """Makes encoded packets in the order of their time."""
-
-    codec: str | None
-    has_audio: bool
-    is_live: bool
-    """True when packets come at their own pace and need no waiting."""
-
-    def samples(self, keyframe: KeyframeRequest) -> Iterator[Sample]:
-        """Produce until the source ends; blocks between packets."""
-        ...
-
-    def close(self) -> None:
-        """Free the source; called from the producing thread."""
-        ...
-
-
-class TestProducer:
-    """The moving test picture with a burnt-in clock, and a tone."""
-
-    __test__ = False
-
-    def __init__(self, codec: str) -> None:
-        self.codec: str | None = codec
-        self.has_audio = True
-        self.is_live = False
-        self._picture = TestPicture()
-        self._tone = TestTone()
-        self._video = VideoEncoder(codec, WIDTH, HEIGHT, RATE_FPS)
-        self._audio = AudioEncoder()
-
-    def samples(self, keyframe: KeyframeRequest) -> Iterator[Sample]:
-        """Alternate pictures and sound by their due time."""
-        pictures = sounds = 0
-        while True:
-            picture_due = pictures / RATE_FPS
-            sound_due = sounds * AUDIO_FRAME_SAMPLES / AUDIO_RATE_HZ
-            if picture_due <= sound_due:
-                yield from self._one_picture(pictures, picture_due, keyframe)
-                pictures += 1
-            else:
-                yield from self._one_sound(sounds, sound_due)
-                sounds += 1
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _one_picture(
-        self, number: int, due_s: float, keyframe: KeyframeRequest
-    ) -> Iterator[Sample]:
-        planes = self._picture.draw(number, time.time_ns() // 1_000_000)
-        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        pts = number * 90_000 // RATE_FPS
-        for packet in self._video.encode(frame, pts=pts, keyframe=keyframe.take()):
-            yield Sample("video", packet, due_s)
-
-    def _one_sound(self, number: int, due_s: float) -> Iterator[Sample]:
-        samples = self._tone.play(number).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate = AUDIO_RATE_HZ
-        for packet in self._audio.encode(frame):
-            yield Sample("audio", packet, due_s)
 
 
 class PacketTrack(MediaStreamTrack):
@@ -252,8 +147,6 @@ def open_producer(source: str, *, copy: bool = False, codec: str = "h264") -> Pr
         SourceUnusable: it does not exist, has nothing to send, or cannot be copied.
 
     """
-    from liveroom.client.media_file import MediaProducer
-
     if source == TEST:
         return TestProducer(codec)
     options: dict[str, str] = {}
@@ -270,10 +163,3 @@ def open_producer(source: str, *, copy: bool = False, codec: str = "h264") -> Pr
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceUnusable(f"Cannot open {source}: {error}. Check the name.") from error
     return MediaProducer(container, is_live=is_live, copy=copy, codec=codec)
-
-
-def seconds(pts: int | None, time_base: Fraction | None) -> float | None:
-    """Turn a timestamp into seconds, where there is one."""
-    if pts is None or time_base is None:
-        return None
-    return float(pts * time_base)
