@@ -16,8 +16,8 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "manager
 # A layer may import itself and what stands below it.
 LAYERS: dict[str, set[str]] = {
     "liveroom.domain": set(),
-    "liveroom.store": {"liveroom.domain"},
-    "liveroom.bus": {"liveroom.domain"},
+    "liveroom.store": {"liveroom.domain", "liveroom.observe"},
+    "liveroom.bus": {"liveroom.domain", "liveroom.observe"},
     "liveroom.protocol": {"liveroom.domain"},
     "liveroom.service": {
         "liveroom.domain",

@@ -1,0 +1,16 @@
+"""Fixtures that every part of the suite may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import RunningServer, environment_for, running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One real server for all tests that make rooms of their own in it."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with running(environment_for(folder), folder / "server.log") as running_server:
+        yield running_server
