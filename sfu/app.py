@@ -1,0 +1,259 @@
+"""The public face of the media server: build, wire, start, answer, stop.
+
+`Media` composes desk, engine, socket and signalling. Everything outside talks to it in plain
+values: HTTP requests in, `Reply` out, `MediaEvent` by callback.
+"""
+
+import asyncio
+import datetime
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import ifaddr
+
+from sfu import observe
+from sfu.config import MediaConfig
+from sfu.control.desk import Desk
+from sfu.control.dtls import Certificate
+from sfu.control.model import Direction, MediaEvent, Outlets
+from sfu.edge.http import Reply, Request, Signalling
+from sfu.edge.udp import MediaSocket, open_socket
+from sfu.media.engine import Engine
+from sfu.media.model import Output, RoomId, SessionId
+from sfu.media.stats import EngineStats, SessionStats
+
+__all__ = ["Media", "MediaEvent", "MediaStats", "Reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """Numbers of one media process."""
+
+    sessions: int
+    by_state: Mapping[str, int]
+    """Keys such as "publish_connected"."""
+    dropped: Mapping[str, int]
+    """Datagrams and handshakes that came to nothing since the start, by reason."""
+    engine: EngineStats
+
+
+class Media:
+    """One media process: rooms, their publishers and their viewers.
+
+    Args:
+        config: addresses and limits.
+        on_event: told what happens to hosts, guests and sessions.
+        on_join_step: told the seconds of each step of a join: ice, dtls, first_packet.
+
+    """
+
+    def __init__(
+        self,
+        config: MediaConfig,
+        *,
+        on_event: Callable[[MediaEvent], None],
+        on_join_step: Callable[[str, float], None] = lambda _step, _seconds: None,
+    ) -> None:
+        self._config = config
+        self._on_event = on_event
+        self._on_join_step = on_join_step
+        self._clock = time.monotonic
+        self._engine = Engine(remb_bps=config.bitrate_bps)
+        self._socket: MediaSocket | None = None
+        self._desk = Desk(
+            config,
+            self._engine,
+            Certificate(at=datetime.datetime.now(datetime.UTC)),
+            secrets.token_bytes,
+            Outlets(
+                transmit=self._transmit,
+                act=self._act,
+                on_event=self._event,
+                on_join_step=on_join_step,
+            ),
+        )
+        self._signalling = Signalling(self._desk, config.ice_servers, config.origins, self._clock)
+        self.port = config.port
+        """The UDP port; the real one after `start`."""
+
+    async def start(self) -> None:
+        """Bind the socket and begin to answer.
+
+        Raises:
+            OSError: the address is taken or not ours.
+
+        """
+        sock = open_socket(self._config.host, self._config.port)
+        self.port = sock.getsockname()[1]
+        self._desk.candidates = candidate_addresses(self._config, sock.getsockname()[0], self.port)
+        self._socket = MediaSocket(
+            sock,
+            self._desk,
+            self._engine,
+            lambda event: self._desk.track_changed(event, now=self._clock()),
+            self._on_join_step,
+            self._clock,
+        )
+        self._socket.start(asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        """Tell every peer goodbye and stop."""
+        if self._socket is None:
+            return
+        self._desk.close_all("server_stopped", now=self._clock())
+        self._socket.close()
+        self._socket = None
+
+    async def whip(
+        self,
+        *,
+        method: str,
+        room: str,
+        user: str,
+        role: str,
+        session: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        base_path: str,
+        address: str,
+    ) -> Reply:
+        """Answer a WHIP request of a verified user; `session` is the end of a session URL."""
+        return self._answer(
+            Request(
+                direction=Direction.PUBLISH,
+                method=method,
+                room=room,
+                user=user,
+                role=role,
+                session=session,
+                headers=headers,
+                body=body,
+                base_path=base_path,
+                address=address,
+            )
+        )
+
+    async def whep(
+        self,
+        *,
+        method: str,
+        room: str,
+        user: str,
+        role: str,
+        session: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        base_path: str,
+        address: str,
+    ) -> Reply:
+        """Answer a WHEP request of a verified user; `session` is the end of a session URL."""
+        return self._answer(
+            Request(
+                direction=Direction.PLAY,
+                method=method,
+                room=room,
+                user=user,
+                role=role,
+                session=session,
+                headers=headers,
+                body=body,
+                base_path=base_path,
+                address=address,
+            )
+        )
+
+    def bind(self, room: str, slot: int, session: str | None) -> None:
+        """Show a publisher of any room, or nobody, on a slot of a room's stage."""
+        source = None if session is None else SessionId(session)
+        self._desk.bind(RoomId(room), slot, source, now=self._clock())
+
+    def end_session(self, session: str, reason: str) -> bool:
+        """End a session for the house (kicked, room ended); False when it is gone already."""
+        found = self._desk.session(SessionId(session))
+        if found is None:
+            return False
+        self._desk.close(found, reason, now=self._clock())
+        return True
+
+    def sessions(self, room: str | None = None) -> int:
+        """Return how many sessions a room, or everything, has."""
+        return self._desk.count(room)
+
+    def stats(self) -> MediaStats:
+        """Return the numbers of now."""
+        return MediaStats(
+            sessions=self._desk.count(),
+            by_state={
+                f"{direction}_{state}": count
+                for (direction, state), count in self._desk.counts().items()
+            },
+            dropped=dict(self._desk.dropped),
+            engine=self._engine.stats(),
+        )
+
+    def session_stats(self, session: str) -> SessionStats | None:
+        """Return the engine's numbers of one session."""
+        return self._engine.session_stats(SessionId(session))
+
+    def _answer(self, request: Request) -> Reply:
+        reply = self._signalling.answer(request)
+        if self._socket is not None:
+            self._socket.arm()
+        return reply
+
+    def _transmit(self, data: bytes, address: tuple[object, ...]) -> None:
+        if self._socket is not None:
+            self._socket.transmit(data, address)
+
+    def _act(self, output: Output) -> None:
+        if self._socket is not None:
+            self._socket.act(output)
+
+    def _event(self, event: MediaEvent) -> None:
+        gauge = observe.sessions.labels(event.detail["direction"])
+        if event.kind == "session_opened":
+            gauge.inc()
+        elif event.kind == "session_closed":
+            gauge.dec()
+        self._on_event(event)
+
+
+def candidate_addresses(
+    config: MediaConfig, bound_host: str, port: int
+) -> tuple[tuple[str, int], ...]:
+    """Name the addresses that answers carry, for a socket bound to `bound_host`."""
+    if config.advertise:
+        return tuple(_host_and_port(text, port) for text in config.advertise)
+    if not ipaddress.ip_address(bound_host).is_unspecified:
+        return ((bound_host, port),)
+    with_v6 = ":" in bound_host
+    found = [
+        str(ip.ip)
+        for adapter in ifaddr.get_adapters()
+        for ip in adapter.ips
+        if ip.is_IPv4 and not ipaddress.ip_address(str(ip.ip)).is_link_local
+    ]
+    if with_v6:
+        found += [
+            ip.ip[0]
+            for adapter in ifaddr.get_adapters()
+            for ip in adapter.ips
+            if isinstance(ip.ip, tuple) and not ipaddress.ip_address(ip.ip[0]).is_link_local
+        ]
+    # Loopback last: only a client on this machine can use it.
+    found.sort(key=lambda host: ipaddress.ip_address(host).is_loopback)
+    return tuple((host, port) for host in found)
+
+
+def _host_and_port(text: str, port: int) -> tuple[str, int]:
+    """Split "host", "host:port" or "[v6]:port"; a bare IPv6 address has no port."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, int(rest.lstrip(":") or port)
+    if text.count(":") == 1:
+        host, _, rest = text.partition(":")
+        return host, int(rest)
+    return text, port

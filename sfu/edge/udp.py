@@ -1,0 +1,277 @@
+"""The one UDP socket: datagrams in, batches out, one timer; the only clock of the media plane.
+
+A wakeup reads until the socket is empty (bounded), sorts by kind, hands checks and handshakes
+to the desk, media to the engine as one batch, and sends what follows. No datagram can raise
+out of here: what breaks is counted, and logged once per kind.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from sfu import observe
+from sfu.control.desk import Desk
+from sfu.control.model import Address
+from sfu.edge.fanout import Job, send
+from sfu.media.engine import Engine
+from sfu.media.model import Datagram, Output, TrackEvent
+from sfu.packet.demux import Kind, demux
+
+DATAGRAM_BYTES_MAX = 2048
+"""Longer datagrams are cut by the kernel and then fail authentication."""
+BATCH_DATAGRAMS_MAX = 256
+"""Read per wakeup; what is left wakes the loop again, after others had their turn."""
+SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
+SOCKET_BUFFER_BYTES_MIN = 64 * 1024
+TIMER_S_MIN = 0.001
+NTP_EPOCH_S = 2_208_988_800
+"""Seconds from 1900 to 1970 (RFC 5905 figure 4)."""
+NANOSECONDS = 1_000_000_000
+
+log = logging.getLogger("sfu.udp")
+
+
+def ntp_now() -> int:
+    """Return wall-clock time as a 64-bit NTP timestamp."""
+    seconds, rest = divmod(time.time_ns(), NANOSECONDS)
+    return ((seconds + NTP_EPOCH_S) << 32) + (rest << 32) // NANOSECONDS
+
+
+class MediaSocket:
+    """The shell around desk and engine.
+
+    Args:
+        sock: bound and non-blocking.
+        desk: takes checks and handshakes.
+        engine: takes media.
+        on_track: told of every track event, after its packets were sent.
+        on_join_step: told when a session's first media packet was sent.
+        clock: monotonic seconds.
+
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        desk: Desk,
+        engine: Engine,
+        on_track: Callable[[TrackEvent], None],
+        on_join_step: Callable[[str, float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sock = sock
+        self._desk = desk
+        self._engine = engine
+        self._on_track = on_track
+        self._on_join_step = on_join_step
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = float("inf")
+        self._logged: set[str] = set()
+        self._exported: Counter[str] = Counter()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to read."""
+        self._loop = loop
+        loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def close(self) -> None:
+        """Stop reading and close the socket."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._sock.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._sock.close()
+
+    def transmit(self, data: bytes, address: Address) -> None:
+        """Send one datagram of ICE or DTLS; both ask again when it is lost."""
+        try:
+            self._sock.sendto(data, address)
+        except BlockingIOError:
+            observe.send_failures.labels("buffer_full").inc()
+        except OSError:
+            observe.send_failures.labels("refused").inc()
+
+    def act(self, output: Output) -> None:
+        """Send all that the engine returned, then pass its events on."""
+        if output.batches:
+            self._send(output)
+        for event in output.events:
+            self._on_track(event)
+        self.arm()
+
+    def arm(self) -> None:
+        """Set the timer to the earliest deadline; a timer that is early anyway stays."""
+        loop = self._loop
+        if loop is None or self._sock.fileno() < 0:
+            return
+        due = min(
+            (when for when in (self._engine.deadline(), self._desk.deadline()) if when is not None),
+            default=None,
+        )
+        if due is None or due >= self._timer_due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = loop.call_later(max(due - self._clock(), TIMER_S_MIN), self._on_timer)
+
+    def _on_readable(self) -> None:
+        batch: list[Datagram] = []
+        count = 0
+        for _ in range(BATCH_DATAGRAMS_MAX):
+            try:
+                data, address = self._sock.recvfrom(DATAGRAM_BYTES_MAX)
+            except BlockingIOError:
+                break
+            except OSError:
+                # An ICMP error of an earlier send (port unreachable); reading goes on.
+                continue
+            count += 1
+            try:
+                self._sort(data, address, batch)
+            except Exception as error:
+                self._broken("datagram", error)
+        if batch:
+            self._forward(batch)
+        observe.batch_packets.observe(count)
+        self._export_drops()
+        self.arm()
+
+    def _sort(self, data: bytes, address: Address, batch: list[Datagram]) -> None:
+        kind = demux(data)
+        now = self._clock()
+        match kind:
+            case Kind.RTP | Kind.RTCP:
+                datagram = self._unprotect(data, address, is_rtcp=kind is Kind.RTCP, now=now)
+                if datagram is not None:
+                    batch.append(datagram)
+            case Kind.STUN:
+                self._desk.receive_check(data, address, now=now)
+            case Kind.DTLS:
+                self._desk.receive_handshake(data, address, now=now)
+            case _:
+                self._desk.dropped["unknown_kind"] += 1
+
+    def _unprotect(
+        self, data: bytes, address: Address, *, is_rtcp: bool, now: float
+    ) -> Datagram | None:
+        session = self._desk.session_at(address)
+        if session is None:
+            self._desk.dropped["media_unverified_address"] += 1
+            return None
+        srtp = session.srtp
+        if srtp is None:
+            self._desk.dropped["media_without_keys"] += 1
+            return None
+        plain = srtp.unprotect_rtcp(data) if is_rtcp else srtp.unprotect_rtp(data)
+        if plain is None:
+            self._desk.dropped["srtp_refused"] += 1
+            return None
+        self._desk.heard(session, address, now=now)
+        return Datagram(session.id, plain, is_rtcp, now)
+
+    def _forward(self, batch: list[Datagram]) -> None:
+        observe.packets_in.inc(len(batch))
+        try:
+            self.act(self._engine.receive(batch, now=self._clock(), at_ntp=ntp_now()))
+        except Exception as error:
+            self._broken("batch", error)
+
+    def _send(self, output: Output) -> None:
+        jobs = []
+        arrivals = set()
+        for batch in output.batches:
+            session = self._desk.session(batch.session)
+            if session is None or session.srtp is None or session.ice.address is None:
+                self._desk.dropped["leg_without_address"] += len(batch.rtp) + len(batch.rtcp)
+                continue
+            jobs.append(Job(session.ice.address, session.srtp, batch))
+            if batch.arrived is not None:
+                arrivals.add(batch.arrived)
+            if batch.rtp and not session.first_packet_seen:
+                session.first_packet_seen = True
+                keyed = session.keyed_at or session.opened_at
+                self._on_join_step("first_packet", self._clock() - keyed)
+        sent = send(self._sock, jobs)
+        observe.packets_out.inc(sent.packets)
+        observe.bytes_out.inc(sent.bytes)
+        if sent.dropped:
+            observe.send_failures.labels("buffer_full").inc(sent.dropped)
+        if sent.errors:
+            observe.send_failures.labels("refused").inc(sent.errors)
+        done = self._clock()
+        for arrived in arrivals:
+            observe.forward_seconds.observe(done - arrived)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._timer_due = float("inf")
+        now = self._clock()
+        try:
+            self._desk.tick(now=now)
+            due = self._engine.deadline()
+            if due is not None and due <= now:
+                self.act(self._engine.tick(now=now, at_ntp=ntp_now()))
+        except Exception as error:
+            self._broken("timer", error)
+        self._export_drops()
+        self.arm()
+
+    def _export_drops(self) -> None:
+        for reason, count in self._desk.dropped.items():
+            new = count - self._exported[reason]
+            if new:
+                observe.datagrams_dropped.labels(reason).inc(new)
+                self._exported[reason] = count
+
+    def _broken(self, where: str, error: Exception) -> None:
+        """Count a bug of ours and log it, once per kind: a flood must not become a log flood."""
+        self._desk.dropped["internal"] += 1
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        kind = f"{where}:{type(error).__name__}:{frame.tb_lineno if frame else 0}"
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log.error("%s failed; this kind is logged once", kind, exc_info=error)
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Bind a non-blocking UDP socket with buffers as large as the kernel allows.
+
+    Raises:
+        OSError: the address is taken or not ours.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family is socket.AF_INET6:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            _enlarge(sock, option)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _enlarge(sock: socket.socket, option: int) -> None:
+    """Ask for less until the kernel agrees; Linux cuts to its limit without an error."""
+    size = SOCKET_BUFFER_BYTES
+    while size >= SOCKET_BUFFER_BYTES_MIN:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, size)
+        except OSError:
+            size //= 2
+        else:
+            return

@@ -1,0 +1,40 @@
+"""Metrics of the media server; for shells only, never for control, media or packet.
+
+Names of the contract; counters are added to once per batch, never per packet.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+FORWARD_BUCKETS_S = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+)
+
+packets_in = Counter("liveroom_media_packets_in", "Authenticated RTP and RTCP packets received.")
+packets_out = Counter("liveroom_media_packets_out", "RTP and RTCP packets sent.")
+bytes_out = Counter("liveroom_media_bytes_out", "Bytes of RTP and RTCP sent, protected.")
+forward_seconds = Histogram(
+    "liveroom_media_forward_seconds",
+    "From the socket's receive to the last send of what follows from it.",
+    buckets=FORWARD_BUCKETS_S,
+)
+sessions = Gauge("liveroom_media_sessions", "Open media sessions.", ["direction"])
+datagrams_dropped = Counter(
+    "liveroom_media_datagrams_dropped", "Datagrams that came to nothing.", ["reason"]
+)
+send_failures = Counter("liveroom_media_send_failures", "Packets not sent.", ["reason"])
+batch_packets = Histogram(
+    "liveroom_media_batch_packets",
+    "Datagrams read per wakeup of the socket.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
