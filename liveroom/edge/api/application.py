@@ -1,0 +1,213 @@
+"""The ASGI app: rows become routes, refusals become problem documents, answers get headers."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, route
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import HttpMethod
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Message, Scope
+
+from liveroom.domain.refusals import Refused
+from liveroom.edge.api import gifts, health, media, members, rooms, shop
+from liveroom.edge.api.access import acting, authenticate, find_room, owned, permit, settled
+from liveroom.edge.api.backend import Backend
+from liveroom.edge.api.documents import docs_page, openapi
+from liveroom.edge.api.problems import MEDIA_TYPE, problem_of, refusal_of
+from liveroom.edge.api.requests import client_address, lower_headers
+from liveroom.edge.api.table import ANYONE, Call, Plain, Row, read_key
+from liveroom.edge.api.values import check_json, decode
+from liveroom.edge.origins import Origins
+from liveroom.observe import HTTP_REQUESTS, logger
+
+BODY_BYTES_MAX = 64 * 1024
+"""A larger request body is refused as `too_large`."""
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
+DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+API_CORS = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Idempotency-Key, Liveroom-Admin-Key, Liveroom-Merchant"
+    ),
+    "Access-Control-Expose-Headers": "Location, Retry-After, WWW-Authenticate",
+    "Access-Control-Max-Age": "600",
+}
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_encoder = msgspec.json.Encoder()
+
+
+async def _open_api(_call: Call) -> Plain:
+    return Plain(_encoder.encode(openapi(ROWS)), "application/json")
+
+
+async def _docs(_call: Call) -> Plain:
+    return Plain(docs_page(ROWS).encode(), "text/html; charset=utf-8")
+
+
+ROWS: tuple[Row, ...] = (
+    *health.ROWS,
+    *rooms.ROWS,
+    *shop.ROWS,
+    *members.ROWS,
+    *gifts.ROWS,
+    Row(
+        method="GET",
+        path="/openapi.json",
+        summary="This API as an OpenAPI 3.1 document.",
+        handle=_open_api,
+        access=ANYONE,
+    ),
+    Row(
+        method="GET",
+        path="/docs",
+        summary="This API for people.",
+        handle=_docs,
+        access=ANYONE,
+    ),
+)
+"""The whole API but for media and pages."""
+
+
+def build_api(
+    backend: Backend, *, pages: Sequence[HTTPRouteHandler] = (), origins: Origins | None = None
+) -> Litestar:
+    """Make the ASGI app of pages, REST, WHIP and WHEP.
+
+    Args:
+        backend: what the handlers reach.
+        pages: route handlers of the browser pages.
+        origins: the allow-list of browsers' origins; made from the settings by default.
+
+    """
+    config = backend.config
+    allowed = origins or Origins(
+        config.origins, lambda: backend.addresses().http_url, config.http.host
+    )
+    return Litestar(
+        [
+            *(_endpoint(row, backend, allowed) for row in ROWS),
+            *media.media_handlers(backend),
+            *pages,
+        ],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=BODY_BYTES_MAX,
+        before_send=[_header_writer(allowed)],
+        exception_handlers={Exception: _answer_exception, HTTPException: _answer_exception},
+        debug=False,
+    )
+
+
+def _endpoint(row: Row, backend: Backend, origins: Origins) -> HTTPRouteHandler:
+    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        headers = lower_headers(request)
+        if row.method not in READING and not origins.allows(
+            headers.get("origin"), headers.get("host")
+        ):
+            raise Refused("forbidden", "Pages of this origin may not ask; add it to --origins.")
+        return _answer(row, await _carry_out(row, backend, request, headers))
+
+    handle.__name__ = row.handle.__name__
+    made = route(
+        row.path.replace("}", ":str}"),
+        http_method=[HttpMethod(row.method)],
+        status_code=row.status,
+        include_in_schema=False,
+    )(handle)
+    assert isinstance(made, HTTPRouteHandler)
+    return made
+
+
+async def _carry_out(
+    row: Row, backend: Backend, request: Request[Any, Any, Any], headers: dict[str, str]
+) -> object:
+    claims = authenticate(backend, row.access, headers)
+    actor = None if claims is None else acting(claims, headers)
+    room = None
+    if row.names_room:
+        room = await find_room(backend, request.path_params["room"])
+        actor = None if actor is None else owned(actor, room)
+    elif actor is not None:
+        actor = await settled(backend, actor)
+    if actor is not None:
+        permit(row.access, actor)
+    if row.body is not None:
+        check_json(headers.get("content-type"))
+    raw = await request.body() if row.method not in READING else b""
+    call = Call(
+        backend=backend,
+        actor=actor,
+        claimed=None if claims is None else claims.tenant,
+        room=room,
+        key=read_key(row, headers),
+        query={name: value for name, value in request.query_params.items() if name in row.query},
+        headers=headers,
+        raw=raw,
+        address=client_address(request),
+    )
+    if row.body is None:
+        return await row.handle(call)
+    return await row.handle(call, decode(row.body, raw))
+
+
+def _answer(row: Row, value: object) -> Response[bytes]:
+    if isinstance(value, Plain):
+        return Response(value.content, status_code=value.status, media_type=value.media_type)
+    return Response(
+        _encoder.encode(value),
+        status_code=row.status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    refused, headers = refusal_of(error)
+    if refused.code == "internal":
+        logger("api").error("request_failed", path=request.scope["path"], exc_info=error)
+    return Response(
+        _encoder.encode(problem_of(refused)),
+        status_code=refused.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def _header_writer(origins: Origins) -> Callable[[Message, Scope], Awaitable[None]]:
+    async def write(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = MutableScopeHeaders.from_message(message)
+        path = scope["path"]
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", DOCS_CSP if path == "/docs" else API_CSP)
+        if media.is_media_path(path):
+            for name, value in media.CORS.items():
+                headers.setdefault(name, value)
+        elif path.startswith("/v1/"):
+            _write_cors(headers, scope, origins)
+        template = scope.get("path_template") or "unmatched"
+        HTTP_REQUESTS.labels(template, str(message["status"])).inc()
+
+    return write
+
+
+def _write_cors(headers: MutableScopeHeaders, scope: Scope, origins: Origins) -> None:
+    asked = {name: value for name, value in scope["headers"] if name in (b"origin", b"host")}
+    headers.setdefault("Vary", "Origin")
+    origin = asked.get(b"origin", b"").decode("latin-1")
+    if origin and origins.allows(origin, asked.get(b"host", b"").decode("latin-1")):
+        headers["Access-Control-Allow-Origin"] = origin
+        for name, value in API_CORS.items():
+            headers.setdefault(name, value)

@@ -1,0 +1,87 @@
+"""Routes of gifts: the catalogue, and giving one."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from liveroom.domain.gifts import GIFT_COUNT_MAX
+from liveroom.edge.api.table import ANYONE, AUDIENCE, Call, Id, Key, Number, Row
+
+
+class GiftShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One gift: its price in coins, how big it is drawn, its names by language."""
+
+    id: str
+    coins: Number
+    effect: str
+    names: dict[str, str]
+
+
+class GiftList(msgspec.Struct, frozen=True, kw_only=True):
+    """The catalogue, cheapest first."""
+
+    gifts: list[GiftShown]
+
+
+class GiftBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The gift to give."""
+
+    gift: Id
+    count: Annotated[int, Meta(ge=1, le=GIFT_COUNT_MAX)] = 1
+
+
+class GiftReceiptShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The gift's event, its number in the room, and what is left in the wallet."""
+
+    id: str
+    n: Number
+    coins_left: Number
+
+
+async def list_gifts(call: Call) -> GiftList:
+    """List the gifts there are."""
+    catalogue = call.backend.services.gifting.catalogue()
+    return GiftList(
+        gifts=[
+            GiftShown(id=gift.id, coins=gift.price, effect=gift.effect, names=gift.names)
+            for gift in catalogue
+        ]
+    )
+
+
+async def give(call: Call, body: GiftBody) -> Any:
+    """Give a gift."""
+    receipt = await call.backend.services.gifting.give(
+        call.bearer(), call.place().id, body.gift, body.count, call.idempotency_key()
+    )
+    return GiftReceiptShown(id=receipt.id, n=receipt.n, coins_left=receipt.coins_left)
+
+
+ROWS = (
+    Row(
+        method="GET",
+        path="/v1/gifts",
+        summary="List the gifts there are.",
+        handle=list_gifts,
+        access=ANYONE,
+        answer=GiftList,
+    ),
+    Row(
+        method="POST",
+        path="/v1/rooms/{room}/gifts",
+        summary="Give a gift.",
+        handle=give,
+        access=AUDIENCE,
+        body=GiftBody,
+        answer=GiftReceiptShown,
+        key=Key.REQUIRED,
+        refusals=(
+            "anonymous",
+            "age_unconfirmed",
+            "no_such_gift",
+            "not_enough_coins",
+            "idempotency_mismatch",
+        ),
+    ),
+)

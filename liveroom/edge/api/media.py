@@ -1,0 +1,119 @@
+"""WHIP and WHEP routes (RFC 9725, WHEP draft): who may, then the media core answers.
+
+Every verb is set by hand, because the media core knows what the standards want of each.
+Preflights need no token. Browser pages from anywhere may ask: a token is the only authority.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Request, Response, route
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from liveroom.domain.actors import Actor, Role
+from liveroom.domain.refusals import Refused
+from liveroom.edge.api.access import acting, authenticate, find_room, owned
+from liveroom.edge.api.backend import Backend
+from liveroom.edge.api.requests import client_address, lower_headers
+from liveroom.edge.api.table import BEARERS
+from liveroom.edge.api.values import is_id
+
+PUBLISHERS = frozenset({Role.HOST, Role.GUEST})
+VERBS = (
+    HttpMethod.POST,
+    HttpMethod.PATCH,
+    HttpMethod.DELETE,
+    HttpMethod.GET,
+    HttpMethod.HEAD,
+    HttpMethod.PUT,
+    HttpMethod.OPTIONS,
+)
+CORS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS, GET",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After",
+    "Access-Control-Max-Age": "600",
+}
+
+
+def is_media_path(path: str) -> bool:
+    """Whether a path is a WHIP or WHEP endpoint or session."""
+    parts = path.split("/")
+    return path.startswith("/v1/rooms/") and len(parts) >= 5 and parts[4] in ("whip", "whep")
+
+
+def check_publisher(backend: Backend, actor: Actor) -> None:
+    """Refuse who may not publish: others than hosts, and guests without a seat."""
+    if actor.role not in PUBLISHERS:
+        raise Refused("forbidden", "Publishing needs a token of role host, or guest with a seat.")
+    if actor.role is Role.GUEST and not backend.seated(actor.room, actor.user):
+        raise Refused("no_seat")
+
+
+async def _admit(backend: Backend, kind: str, room: str, headers: Mapping[str, str]) -> Actor:
+    claims = authenticate(backend, BEARERS, headers)
+    assert claims is not None
+    place = await find_room(backend, room)
+    actor = owned(acting(claims, headers), place)
+    if kind == "whip":
+        check_publisher(backend, actor)
+    return actor
+
+
+def media_handlers(backend: Backend) -> list[HTTPRouteHandler]:
+    """Make the routes of both endpoints and their sessions."""
+    return [_handler(backend, "whip"), _handler(backend, "whep")]
+
+
+def _handler(backend: Backend, kind: str) -> HTTPRouteHandler:
+    base = f"/v1/rooms/{{room:str}}/{kind}"
+
+    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        headers = lower_headers(request)
+        room, session = request.path_params["room"], request.path_params.get("session")
+        user = role = ""
+        body = b""
+        if request.method != HttpMethod.OPTIONS:
+            actor = await _admit(backend, kind, room, headers)
+            user, role = actor.user, str(actor.role)
+            body = await request.body()
+        elif not is_id(room):
+            raise Refused("no_such_room")
+        port = backend.media.whip if kind == "whip" else backend.media.whep
+        reply = await port(
+            method=str(request.method),
+            room=room,
+            user=user,
+            role=role,
+            session=session,
+            headers=headers,
+            body=body,
+            base_path=f"/v1/rooms/{room}/{kind}",
+            address=client_address(request),
+        )
+        return _response(reply.status, reply.headers, reply.body)
+
+    made = route(
+        [base, base + "/{session:str}"],
+        http_method=list(VERBS),
+        status_code=200,
+        include_in_schema=False,
+        name=kind,
+    )(handle)
+    assert isinstance(made, HTTPRouteHandler)
+    return made
+
+
+def _response(status: int, headers: Mapping[str, str], body: bytes) -> Response[bytes]:
+    names = {name.lower(): value for name, value in headers.items()}
+    media_type = names.pop("content-type", None)
+    names.pop("content-length", None)
+    response = Response(
+        content=body,
+        status_code=status,
+        headers=names,
+        media_type=media_type or "application/octet-stream",
+    )
+    return response

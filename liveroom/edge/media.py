@@ -1,0 +1,78 @@
+"""The port to the media core: WHIP and WHEP as plain values, so that the edge knows no SDP.
+
+The application wires the media core in; tests wire a fake. The caller has verified the token
+already; the media core decides about sessions, content types, ETags and takeovers.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from liveroom.domain.ids import RoomId, UserId
+
+Seated = Callable[[RoomId, UserId], bool]
+"""Tells whether a guest has a seat on the stage."""
+
+
+def nobody_seated(_room: RoomId, _user: UserId) -> bool:
+    """Seat nobody: the answer of a server without guest seats."""
+    return False
+
+
+class MediaReply(Protocol):
+    """An HTTP answer as plain values; errors are problem documents already."""
+
+    @property
+    def status(self) -> int:
+        """Give the HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give the headers to send."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """Give the content."""
+        ...
+
+
+class MediaPort(Protocol):
+    """Answers WHIP and WHEP requests.
+
+    Args of both: `session` is the last path segment of a session's address, `headers` have
+    lower-case names, `base_path` is the endpoint's path (for Location), `address` the
+    client's. `user` and `role` are empty for OPTIONS, which needs no token.
+    """
+
+    async def whip(
+        self,
+        *,
+        method: str,
+        room: str,
+        user: str,
+        role: str,
+        session: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        base_path: str,
+        address: str,
+    ) -> MediaReply:
+        """Answer a request to a WHIP endpoint or session (RFC 9725)."""
+        ...
+
+    async def whep(
+        self,
+        *,
+        method: str,
+        room: str,
+        user: str,
+        role: str,
+        session: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        base_path: str,
+        address: str,
+    ) -> MediaReply:
+        """Answer a request to a WHEP endpoint or session."""
+        ...
