@@ -5,11 +5,32 @@ which stage slot, who went silent. The shell feeds authenticated packets and mom
 call returns all that follows from it. Must not know sockets, keys, SDP or a clock.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import final
 
-from .model import NOTHING, Datagram, LegSpec, Output, RoomId, SessionId, TrackSpec
+from ..packet import rtcp, rtp
+from .deadlines import Deadlines
+from .leg import Leg, Outbox
+from .model import (
+    Datagram,
+    LegBatch,
+    LegSpec,
+    Output,
+    RoomId,
+    SessionId,
+    TrackEvent,
+    TrackSpec,
+)
+from .publisher import Publisher
+from .shape import send_time
+from .stage import Stage
 from .stats import EngineStats, SessionStats
+from .track import Drop, Track
+from .viewer import KEYFRAME_FLIGHT_S, Viewer
+
+REMB_BPS = 4_000_000
+"""What a publisher is told it may send when the configuration says nothing else."""
 
 
 @final
@@ -21,36 +42,112 @@ class Engine:
 
     """
 
-    def __init__(self, *, remb_bps: int = 4_000_000) -> None:
+    def __init__(self, *, remb_bps: int = REMB_BPS) -> None:
         self._remb_bps = remb_bps
+        self._publishers: dict[SessionId, Publisher] = {}
+        self._viewers: dict[SessionId, Viewer] = {}
+        self._stage = Stage()
+        self._deadlines: Deadlines[SessionId] = Deadlines()
+        self._totals: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._now = 0.0
 
     def publish(
         self, session: SessionId, room: RoomId, tracks: Sequence[TrackSpec], *, now: float
     ) -> None:
-        """Register a publisher; `bind` puts it on a slot."""
+        """Register a publisher; a slot that is bound to it already begins to show it."""
+        assert session not in self._publishers, session
+        self._now = now
+        publisher = Publisher(session, room, tracks, remb_bps=self._remb_bps)
+        self._publishers[session] = publisher
+        for place in self._stage.places(session):
+            for leg in self._stage.legs(*place):
+                self._attach(leg, publisher, now=now)
 
     def watch(
         self, session: SessionId, room: RoomId, legs: Sequence[LegSpec], *, now: float
     ) -> None:
         """Register a viewer; nothing is sent to it before `connect`."""
+        assert session not in self._viewers, session
+        self._now = now
+        viewer = Viewer(session, room, legs)
+        self._viewers[session] = viewer
+        for leg in viewer.legs:
+            self._stage.enter(room, leg)
 
     def connect(self, session: SessionId, *, now: float) -> Output:
-        """Start sending to a session whose keys are ready."""
-        return NOTHING
+        """Start sending to a session whose keys are ready; again is without effect."""
+        asking: set[Publisher] = set()
+        publisher, viewer = self._publishers.get(session), self._viewers.get(session)
+        if publisher is not None and not publisher.connected:
+            publisher.connect(now=now)
+            asking.add(publisher)
+        elif viewer is not None and not viewer.connected:
+            viewer.connect(now=now)
+            self._follow(viewer, asking, now=now)
+        return self._finish([], asking, now=now)
 
     def bind(self, room: RoomId, slot: int, source: SessionId | None, *, now: float) -> Output:
         """Show a publisher (of any room) on a slot, or nobody; viewers' streams go on unbroken."""
-        return NOTHING
+        if self._stage.source(room, slot) == source:
+            return self._finish([], set(), now=now)
+        self._stage.bind(room, slot, source)
+        publisher = None if source is None else self._publishers.get(source)
+        for leg in self._stage.legs(room, slot):
+            self._detach(leg)
+            if publisher is not None:
+                self._attach(leg, publisher, now=now)
+        return self._finish([], set() if publisher is None else {publisher}, now=now)
 
     def suspend(self, session: SessionId, *, now: float) -> None:
         """Stop sending to a session that seems gone; packets from it still count."""
+        self._now = now
+        publisher, viewer = self._publishers.get(session), self._viewers.get(session)
+        if publisher is not None:
+            publisher.suspended = True
+            self._deadlines.set(session, publisher.due())
+        elif viewer is not None and not viewer.suspended:
+            viewer.suspended = True
+            self._deadlines.set(session, None)
+            for leg in viewer.legs:
+                self._detach(leg)
 
     def resume(self, session: SessionId, *, now: float) -> None:
         """Send again; the key frame request this needs comes out of the next `tick`."""
+        self._now = now
+        publisher, viewer = self._publishers.get(session), self._viewers.get(session)
+        if publisher is not None:
+            publisher.suspended = False
+            self._deadlines.pull(session, publisher.due())
+        elif viewer is not None and viewer.suspended:
+            viewer.suspended = False
+            if viewer.connected:
+                asking: set[Publisher] = set()
+                self._follow(viewer, asking, now=now)
+                for source in asking:
+                    self._deadlines.pull(source.session, source.due())
 
     def close(self, session: SessionId, *, now: float) -> Output:
         """Forget a session; a publisher leaves its slots, their viewers stay."""
-        return NOTHING
+        self._deadlines.set(session, None)
+        events: list[TrackEvent] = []
+        publisher = self._publishers.pop(session, None)
+        if publisher is not None:
+            for track in publisher.tracks:
+                for leg in track.followers.all():
+                    track.detach(leg)
+            for room, slot in self._stage.places(session):
+                self._stage.bind(room, slot, None)
+            events = publisher.ended()
+        viewer = self._viewers.pop(session, None)
+        if viewer is not None:
+            for leg in viewer.legs:
+                self._detach(leg)
+                self._stage.leave(viewer.room, leg)
+                self._totals["bytes_out"] += leg.payload_bytes
+                self._totals["repairs_out"] += leg.repairs
+                self._totals["repairs_refused"] += leg.refused
+        return self._finish([], set(), now=now, events=events)
 
     def receive(self, batch: Sequence[Datagram], *, now: float, at_ntp: int) -> Output:
         """Take decrypted packets in order of arrival; unknown sessions are counted and dropped.
@@ -61,20 +158,160 @@ class Engine:
             at_ntp: the same moment as a 64-bit NTP timestamp.
 
         """
-        return NOTHING
+        sent = send_time(at_ntp)
+        touched: list[Outbox] = []
+        asking: set[Publisher] = set()
+        events: list[TrackEvent] = []
+        size = 0
+        for datagram in batch:
+            size += len(datagram.data)
+            if datagram.is_rtcp:
+                self._receive_feedback(datagram, sent, at_ntp, touched, asking)
+                continue
+            publisher = self._publishers.get(datagram.session)
+            if publisher is None:
+                known = datagram.session in self._viewers
+                self._dropped[Drop.NOT_A_PUBLISHER if known else Drop.UNKNOWN_SESSION] += 1
+                continue
+            packet = rtp.parse(datagram.data)
+            if packet is None:
+                self._dropped[Drop.MALFORMED] += 1
+                continue
+            asking.add(publisher)
+            came_to = publisher.receive(
+                packet, arrived=datagram.arrived, sent=sent, touched=touched
+            )
+            if isinstance(came_to, Drop):
+                self._dropped[came_to] += 1
+            elif came_to is not None:
+                events.append(came_to)
+        self._totals["packets_in"] += len(batch)
+        self._totals["bytes_in"] += size
+        return self._finish(touched, asking, now=now, at_ntp=at_ntp, events=events)
 
     def tick(self, *, now: float, at_ntp: int) -> Output:
         """Do what is due: reports, repeated requests, stall detection."""
-        return NOTHING
+        touched: list[Outbox] = []
+        asking: set[Publisher] = set()
+        events: list[TrackEvent] = []
+        for session in self._deadlines.take(now=now):
+            publisher = self._publishers.get(session)
+            if publisher is not None:
+                publisher.report(now=now, touched=touched)
+                events += publisher.stalled(now=now)
+                asking.add(publisher)
+                continue
+            viewer = self._viewers[session]
+            viewer.report(now=now, at_ntp=at_ntp, touched=touched)
+            self._deadlines.set(session, viewer.due())
+        return self._finish(touched, asking, now=now, events=events)
 
     def deadline(self) -> float | None:
         """Return when `tick` wants to be called next; it changes with every other call."""
-        return None
+        earliest = self._deadlines.earliest()
+        return None if earliest is None else max(earliest, self._now)
 
     def stats(self) -> EngineStats:
         """Return the totals."""
-        return EngineStats()
+        tracks = [t for p in self._publishers.values() for t in p.tracks]
+        legs = [leg for v in self._viewers.values() for leg in v.legs]
+        totals = self._totals
+        return EngineStats(
+            packets_in=totals["packets_in"],
+            bytes_in=totals["bytes_in"],
+            packets_out=totals["packets_out"],
+            bytes_out=totals["bytes_out"] + sum(leg.payload_bytes for leg in legs),
+            repairs_out=totals["repairs_out"] + sum(leg.repairs for leg in legs),
+            repairs_refused=totals["repairs_refused"] + sum(leg.refused for leg in legs),
+            recovered_in=sum(t.log.recovered for t in tracks if t.log is not None),
+            nacks_asked=totals["nacks_asked"],
+            keyframes_asked=totals["keyframes_asked"],
+            dropped=dict(self._dropped),
+            publishers=len(self._publishers),
+            viewers=len(self._viewers),
+            tracks=len(tracks),
+            legs=len(legs),
+        )
 
     def session_stats(self, session: SessionId) -> SessionStats | None:
         """Return one session's numbers, None when it is not known."""
-        return None
+        publisher = self._publishers.get(session)
+        if publisher is not None:
+            return publisher.stats()
+        viewer = self._viewers.get(session)
+        return None if viewer is None else viewer.stats()
+
+    def _receive_feedback(
+        self,
+        datagram: Datagram,
+        sent: bytes,
+        at_ntp: int,
+        touched: list[Outbox],
+        asking: set[Publisher],
+    ) -> None:
+        publisher = self._publishers.get(datagram.session)
+        viewer = self._viewers.get(datagram.session)
+        if publisher is None and viewer is None:
+            self._dropped[Drop.UNKNOWN_SESSION] += 1
+            return
+        compound = rtcp.parse(datagram.data)
+        if compound.malformed:
+            self._dropped[Drop.MALFORMED] += 1
+        now = datagram.arrived
+        if publisher is not None:
+            publisher.feedback(compound, now=now, at_ntp=at_ntp)
+        elif viewer is not None:
+            wanted = viewer.feedback(compound, now=now, at_ntp=at_ntp, sent=sent, touched=touched)
+            flight_s = viewer.round_trip_s or KEYFRAME_FLIGHT_S
+            for source in wanted:
+                source.want_keyframe(now=now, round_trip_s=flight_s)
+                asking.add(self._publishers[source.session])
+
+    def _follow(self, viewer: Viewer, asking: set[Publisher], *, now: float) -> None:
+        """Let all legs of a viewer follow what their slots show."""
+        for leg in viewer.legs:
+            source = self._stage.source(viewer.room, leg.spec.slot)
+            publisher = None if source is None else self._publishers.get(source)
+            if publisher is not None:
+                self._attach(leg, publisher, now=now)
+                asking.add(publisher)
+        self._deadlines.set(viewer.session, viewer.due())
+
+    def _attach(self, leg: Leg, publisher: Publisher, *, now: float) -> None:
+        track = publisher.first(leg.spec.kind)
+        if track is not None and self._viewers[leg.outbox.session].receiving:
+            track.attach(leg, now=now)
+
+    def _detach(self, leg: Leg) -> None:
+        if isinstance(leg.source, Track):
+            leg.source.detach(leg)
+
+    def _finish(
+        self,
+        touched: list[Outbox],
+        asking: set[Publisher],
+        *,
+        now: float,
+        at_ntp: int | None = None,
+        events: Sequence[TrackEvent] = (),
+    ) -> Output:
+        """Ask publishers for what is due, and gather all outboxes."""
+        self._now = now
+        for publisher in asking:
+            numbers, keyframes = publisher.ask(now=now, touched=touched)
+            self._totals["nacks_asked"] += numbers
+            self._totals["keyframes_asked"] += keyframes
+            self._deadlines.pull(publisher.session, publisher.due())
+        batches: list[LegBatch] = []
+        packets = 0
+        for outbox in touched:
+            if outbox.begun and at_ntp is not None:
+                viewer = self._viewers[outbox.session]
+                viewer.report(now=now, at_ntp=at_ntp, touched=[])
+                self._deadlines.set(outbox.session, viewer.due())
+            batch = outbox.take()
+            if batch is not None:
+                batches.append(batch)
+                packets += len(batch.rtp)
+        self._totals["packets_out"] += packets
+        return Output(tuple(batches), tuple(events))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class EngineStats:
     """Totals since the engine was made, and sizes now.
 
-    `dropped` maps a reason to a count; every packet that came in and was not used is in it.
+    `bytes_out` counts media payload, resends not included; the wire's bytes are the fan-out's
+    to count. `dropped` maps a reason to a count: every packet that came in and was not used.
     """
 
     packets_in: int = 0

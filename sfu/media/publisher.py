@@ -1,0 +1,224 @@
+"""One publishing session: which packet belongs to which track, what it is told back.
+
+In: its RTP and RTCP. Out: packets given to tracks; receiver reports, NACKs, key frame
+requests and the allowed bitrate for it. Must not know rooms' slots or viewers.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+from ..packet import rtcp, rtp
+from .leg import Outbox
+from .model import Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
+from .reports import SenderClock
+from .shape import MID
+from .stats import SessionStats
+from .track import STALL_AFTER_S, Drop, Track
+
+SSRCS_MAX = 8
+"""Streams of one publisher; packets of further SSRCs are dropped and counted."""
+SSRC_SILENT_S = 1.0
+"""A track takes a new SSRC only when the old one has been silent for so long."""
+REPORT_INTERVAL_S = 1.0
+FEEDBACK_SSRC = 1
+"""We send no media to publishers, so our reports bear the number libwebrtc uses for that."""
+CNAME = "liveroom"
+
+_DESCRIPTION = rtcp.write_source_description(FEEDBACK_SSRC, CNAME)
+_EMPTY_REPORT = rtcp.write_receiver_report(rtcp.ReceiverReport(FEEDBACK_SSRC)) + _DESCRIPTION
+
+
+@final
+class Publisher:
+    """A session that sends media."""
+
+    def __init__(
+        self, session: SessionId, room: RoomId, specs: Sequence[TrackSpec], *, remb_bps: int
+    ) -> None:
+        self.session = session
+        self.room = room
+        self.connected = self.suspended = False
+        self.outbox = Outbox(session)
+        clock = SenderClock()
+        self.tracks = tuple(Track(spec, session, clock) for spec in specs)
+        self._remb_bps = remb_bps
+        self._report_at: float | None = None
+        self._fir_number = 0
+        self._by_ssrc: dict[int, Track] = {}
+        for track in self.tracks:
+            for ssrc in (track.ssrc, track.rtx_ssrc):
+                if ssrc is not None and len(self._by_ssrc) < SSRCS_MAX:
+                    self._by_ssrc.setdefault(ssrc, track)
+        self._by_mid = {track.spec.mid.encode(): track for track in self.tracks}
+        self._mid_ids = {t.spec.extensions[MID] for t in self.tracks if MID in t.spec.extensions}
+        self._by_payload_type = _unique_payload_types(self.tracks)
+
+    def first(self, kind: Kind) -> Track | None:
+        """Return the track that a slot shows for a kind."""
+        return next((track for track in self.tracks if track.spec.kind is kind), None)
+
+    def connect(self, *, now: float) -> None:
+        """Let feedback flow."""
+        self.connected = True
+        self._report_at = now + REPORT_INTERVAL_S
+
+    def receive(
+        self, packet: rtp.RtpPacket, *, arrived: float, sent: bytes, touched: list[Outbox]
+    ) -> Drop | TrackEvent | None:
+        """Take a media packet: None is fine, an event says that its track is live now."""
+        track = self._by_ssrc.get(packet.ssrc)
+        if track is None:
+            learned = self._learn(packet, arrived)
+            if isinstance(learned, Drop):
+                return learned
+            track = learned
+        was_live = track.live
+        dropped = track.receive(packet, arrived=arrived, sent=sent, touched=touched)
+        if track.live and not was_live:
+            return self._event(track, TrackChange.STARTED)
+        return dropped
+
+    def feedback(self, compound: rtcp.Compound, *, now: float, at_ntp: int) -> None:
+        """Take the publisher's RTCP: of interest are its sender reports."""
+        for part in compound.parts:
+            if isinstance(part, rtcp.SenderReport):
+                track = self._by_ssrc.get(part.ssrc)
+                if track is not None and track.ssrc == part.ssrc:
+                    track.reported(part.ntp, part.timestamp, now=now, at_ntp=at_ntp)
+
+    def ask(self, *, now: float, touched: list[Outbox]) -> tuple[int, int]:
+        """Write the requests that are due; return how many NACKed numbers and key frames."""
+        if not self.connected or self.suspended:
+            return 0, 0
+        parts: list[bytes] = []
+        numbers = keyframes = 0
+        for track in self.tracks:
+            if track.ssrc is None:
+                continue
+            lost = track.log.take(now=now) if track.log is not None else ()
+            if lost:
+                parts.append(rtcp.write_nack(FEEDBACK_SSRC, track.ssrc, lost))
+                track.nacks_asked += len(lost)
+                numbers += len(lost)
+            if track.requests.take(now=now):
+                parts.append(self._keyframe_request(track, track.ssrc))
+                keyframes += 1
+        if parts:
+            self._put(_EMPTY_REPORT + b"".join(parts), touched)
+        return numbers, keyframes
+
+    def report(self, *, now: float, touched: list[Outbox]) -> None:
+        """Write the periodic report when it is due."""
+        if self._report_at is None or now < self._report_at:
+            return
+        self._report_at = now + REPORT_INTERVAL_S
+        if self.suspended:
+            return
+        blocks = [
+            block
+            for track in self.tracks
+            if track.ssrc is not None
+            and (block := track.reception.take_block(track.ssrc, now=now)) is not None
+        ]
+        report = rtcp.ReceiverReport(FEEDBACK_SSRC, tuple(blocks))
+        compound = rtcp.write_receiver_report(report) + _DESCRIPTION
+        limited = [
+            t.ssrc for t in self.tracks if t.ssrc is not None and "goog-remb" in t.spec.feedback
+        ]
+        if limited:
+            compound += rtcp.write_remb(FEEDBACK_SSRC, self._remb_bps, limited)
+        self._put(compound, touched)
+
+    def stalled(self, *, now: float) -> list[TrackEvent]:
+        """Note the tracks that have gone silent."""
+        events: list[TrackEvent] = []
+        for track in self.tracks:
+            if track.live and now - track.newest_arrived >= STALL_AFTER_S:
+                track.live = False
+                events.append(self._event(track, TrackChange.STALLED))
+        return events
+
+    def ended(self) -> list[TrackEvent]:
+        """Return the ends of all tracks that ever began."""
+        return [
+            self._event(track, TrackChange.ENDED)
+            for track in self.tracks
+            if track.codec is not None
+        ]
+
+    def due(self) -> float | None:
+        """Return when `ask`, `report` or `stalled` has something to do."""
+        moments = [track.due() for track in self.tracks] if not self._mute else []
+        moments.append(self._report_at)
+        moments += [t.newest_arrived + STALL_AFTER_S for t in self.tracks if t.live]
+        return min((m for m in moments if m is not None), default=None)
+
+    def stats(self) -> SessionStats:
+        """Return the numbers."""
+        return SessionStats(
+            connected=self.connected,
+            suspended=self.suspended,
+            rtt_s=None,
+            remb_bps=self._remb_bps,
+            tracks=tuple(track.stats() for track in self.tracks),
+        )
+
+    @property
+    def _mute(self) -> bool:
+        return not self.connected or self.suspended
+
+    def _put(self, compound: bytes, touched: list[Outbox]) -> None:
+        self.outbox.rtcp.append(compound)
+        touched.append(self.outbox)
+
+    def _event(self, track: Track, change: TrackChange) -> TrackEvent:
+        return TrackEvent(self.session, self.room, track.spec.kind, change)
+
+    def _keyframe_request(self, track: Track, ssrc: int) -> bytes:
+        if "nack pli" in track.spec.feedback:
+            return rtcp.write_picture_loss(FEEDBACK_SSRC, ssrc)
+        self._fir_number += 1
+        return rtcp.write_full_intra_request(FEEDBACK_SSRC, [(ssrc, self._fir_number)])
+
+    def _learn(self, packet: rtp.RtpPacket, arrived: float) -> Track | Drop:
+        """Find the track of a new SSRC (RFC 9143 section 9.2), and remember it."""
+        values = rtp.parse_extensions(packet.profile, packet.extension) if self._mid_ids else {}
+        mid = next((values[i] for i in self._mid_ids if i in values), None)
+        if mid is not None:
+            track = self._by_mid.get(mid)
+        else:
+            track = self._by_payload_type.get(packet.payload_type)
+        if track is None:
+            return Drop.UNKNOWN_SSRC
+        is_rtx = packet.payload_type in track.spec.rtx
+        if not is_rtx and packet.payload_type not in track.spec.codecs:
+            return Drop.PAYLOAD_TYPE
+        before = track.rtx_ssrc if is_rtx else track.ssrc
+        if before is not None and track.live:
+            silent = arrived - track.newest_arrived >= SSRC_SILENT_S
+            if not silent:
+                return Drop.UNKNOWN_SSRC
+        if before is not None and self._by_ssrc.get(before) is track:
+            del self._by_ssrc[before]
+        if len(self._by_ssrc) >= SSRCS_MAX:
+            return Drop.SSRC_CAP
+        self._by_ssrc[packet.ssrc] = track
+        if is_rtx:
+            track.rtx_ssrc = packet.ssrc
+        else:
+            if before is not None:
+                track.renumber()
+            track.ssrc = packet.ssrc
+        return track
+
+
+def _unique_payload_types(tracks: Sequence[Track]) -> dict[int, Track]:
+    """Map the payload types that only one track uses."""
+    found: dict[int, Track] = {}
+    shared: set[int] = set()
+    for track in tracks:
+        for payload_type in {*track.spec.codecs, *track.spec.rtx}:
+            if payload_type in found:
+                shared.add(payload_type)
+            found[payload_type] = track
+    return {p: t for p, t in found.items() if p not in shared}

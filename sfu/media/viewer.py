@@ -1,0 +1,134 @@
+"""One viewing session: its legs and what it reports about them.
+
+In: its RTCP. Out: repairs and sender reports in its outbox, and the tracks of which it
+needs a key frame. Must not know which slot shows whom.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+from ..packet import rtcp
+from .leg import Leg, Outbox, Source
+from .model import LegSpec, RoomId, SessionId
+from .publisher import CNAME
+from .repair import HOLD_OFF_MIN_S
+from .reports import round_trip_s
+from .stats import SessionStats
+
+REPORT_INTERVAL_S = 2.0
+KEYFRAME_FLIGHT_S = 0.1
+"""A key frame this young may still be on its way to a viewer whose round trip is not known."""
+
+
+@final
+class Viewer:
+    """A session that watches."""
+
+    def __init__(self, session: SessionId, room: RoomId, specs: Sequence[LegSpec]) -> None:
+        self.session = session
+        self.room = room
+        self.connected = self.suspended = False
+        self.outbox = Outbox(session)
+        self.legs = tuple(Leg(spec, self.outbox) for spec in specs)
+        self.round_trip_s: float | None = None
+        self.remb_bps: int | None = None
+        self._report_at: float | None = None
+        self._by_ssrc = {leg.ssrc: leg for leg in self.legs}
+
+    @property
+    def receiving(self) -> bool:
+        """Whether anything may be sent to it."""
+        return self.connected and not self.suspended
+
+    def connect(self, *, now: float) -> None:
+        """Let media flow."""
+        self.connected = True
+        self._report_at = now + REPORT_INTERVAL_S
+
+    def feedback(
+        self,
+        compound: rtcp.Compound,
+        *,
+        now: float,
+        at_ntp: int,
+        sent: bytes,
+        touched: list[Outbox],
+    ) -> list[Source]:
+        """Take the viewer's RTCP; return the sources it needs key frames of."""
+        wanted: list[Source] = []
+        for part in compound.parts:
+            match part:
+                case rtcp.ReceiverReport() | rtcp.SenderReport():
+                    self._take_blocks(part.blocks, at_ntp)
+                case rtcp.Nack():
+                    self._repair(part, now, sent, touched)
+                case rtcp.PictureLoss():
+                    self._want(part.media, wanted)
+                case rtcp.FullIntraRequest():
+                    for ssrc, _ in part.targets:
+                        self._want(ssrc, wanted)
+                case rtcp.Remb():
+                    self.remb_bps = part.bitrate_bps
+                case _:
+                    pass
+        return wanted
+
+    def report(self, *, now: float, at_ntp: int, touched: list[Outbox]) -> None:
+        """Write sender reports when they are due, and at once when a leg has just begun."""
+        if not self.receiving or self._report_at is None:
+            return
+        if now < self._report_at and not self.outbox.begun:
+            return
+        self.outbox.begun = False
+        self._report_at = now + REPORT_INTERVAL_S
+        compound = b""
+        for leg in self.legs:
+            report = leg.sender_report(at_ntp=at_ntp, now=now)
+            if report is not None:
+                compound += rtcp.write_sender_report(report)
+                compound += rtcp.write_source_description(leg.ssrc, CNAME)
+        if compound:
+            if not self.outbox.rtp:
+                touched.append(self.outbox)
+            self.outbox.rtcp.append(compound)
+
+    def due(self) -> float | None:
+        """Return when `report` has something to do."""
+        return self._report_at if self.receiving else None
+
+    def stats(self) -> SessionStats:
+        """Return the numbers."""
+        return SessionStats(
+            connected=self.connected,
+            suspended=self.suspended,
+            rtt_s=self.round_trip_s,
+            remb_bps=self.remb_bps,
+            legs=tuple(leg.stats() for leg in self.legs),
+        )
+
+    def _take_blocks(self, blocks: Sequence[rtcp.ReportBlock], at_ntp: int) -> None:
+        for block in blocks:
+            leg = self._by_ssrc.get(block.ssrc)
+            if leg is None:
+                continue
+            leg.reported(block)
+            sample = round_trip_s(block, at_ntp=at_ntp)
+            if sample is not None:
+                known = self.round_trip_s
+                self.round_trip_s = sample if known is None else known + (sample - known) / 8
+
+    def _repair(self, nack: rtcp.Nack, now: float, sent: bytes, touched: list[Outbox]) -> None:
+        leg = self._by_ssrc.get(nack.media)
+        if leg is None or not self.receiving:
+            return
+        hold_off = self.round_trip_s or HOLD_OFF_MIN_S
+        found = leg.repair(nack.lost, round_trip_s=hold_off, sent=sent, now=now)
+        if found:
+            if not self.outbox.rtp:
+                touched.append(self.outbox)
+            self.outbox.rtp.extend(found)
+
+    def _want(self, ssrc: int, wanted: list[Source]) -> None:
+        leg = self._by_ssrc.get(ssrc)
+        if leg is not None and leg.source is not None and leg.source not in wanted:
+            wanted.append(leg.source)
