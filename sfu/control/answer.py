@@ -64,6 +64,8 @@ class Remote:
     ufrag: str
     pwd: str
     fingerprints: tuple[Fingerprint, ...]
+    is_passive: bool = False
+    """It waits for our ClientHello; ffmpeg's publisher does by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def answer_publisher(offer: Offer, local: Local) -> Negotiated:
             raise Refused("no_codec", f"No {section.kind} codec of the offer can be forwarded.")
         accepted[section.mid] = taken
     remote = _remote(offer, [section.mid for section in wanted])
-    sdp = _write(offer, accepted, local, lambda taken: ["a=recvonly"])
+    setup = _setup_line(remote)
+    sdp = _write(offer, accepted, local, lambda _taken: [setup, "a=recvonly"])
     return Negotiated(sdp, remote, tracks=tuple(_track(taken) for taken in accepted.values()))
 
 
@@ -153,8 +156,12 @@ def answer_viewer(offer: Offer, local: Local, new_ssrc: Callable[[], int]) -> Ne
     if not accepted:
         raise Refused("no_codec")
     remote = _remote(offer, list(accepted))
+    setup = _setup_line(remote)
     sdp = _write(
-        offer, accepted, local, lambda taken: _sending_lines(legs[taken.section.mid], local.cname)
+        offer,
+        accepted,
+        local,
+        lambda taken: [setup, *_sending_lines(legs[taken.section.mid], local.cname)],
     )
     return Negotiated(sdp, remote, legs=tuple(legs.values()))
 
@@ -199,7 +206,7 @@ def _remote(offer: Offer, mids: Sequence[str]) -> Remote:
         raise Refused("no_rtcp_mux")
     if not ICE_UFRAG.fullmatch(section.ufrag) or not ICE_PWD.fullmatch(section.pwd):
         raise Refused("no_ice")
-    if section.setup not in ("actpass", "active"):
+    if section.setup not in ("actpass", "active", "passive"):
         raise Refused("bad_setup")
     usable = tuple(
         fingerprint
@@ -208,7 +215,12 @@ def _remote(offer: Offer, mids: Sequence[str]) -> Remote:
     )
     if not usable:
         raise Refused("no_fingerprint")
-    return Remote(section.ufrag, section.pwd, usable)
+    return Remote(section.ufrag, section.pwd, usable, section.setup == "passive")
+
+
+def _setup_line(remote: Remote) -> str:
+    # RFC 5763 section 5: passive answers actpass and active, active answers passive.
+    return "a=setup:active" if remote.is_passive else "a=setup:passive"
 
 
 def _accept(section: Section, extensions: Mapping[Kind, tuple[str, ...]]) -> _Accepted | None:
@@ -349,7 +361,6 @@ def _accepted_lines(taken: _Accepted, local: Local, own_lines: list[str]) -> lis
         f"a=ice-ufrag:{local.ufrag}",
         f"a=ice-pwd:{local.pwd}",
         f"a=fingerprint:{local.fingerprint.algorithm} {local.fingerprint.value.hex(':').upper()}",
-        "a=setup:passive",
         "a=rtcp-mux",
         "a=rtcp-rsize",
         *own_lines,

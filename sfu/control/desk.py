@@ -10,11 +10,9 @@ import heapq
 from collections import Counter
 from collections.abc import Callable
 
-from OpenSSL import SSL
-
 from sfu.config import MediaConfig
 from sfu.control.answer import Local, Negotiated, answer_publisher, answer_viewer, write_restart
-from sfu.control.dtls import Certificate, Dtls
+from sfu.control.dtls import Certificate, Dtls, Role
 from sfu.control.ice import SILENT_S, Credentials, Ice
 from sfu.control.model import Address, Ask, Direction, MediaEvent, Opened, Outlets
 from sfu.control.refusals import Refused
@@ -54,7 +52,7 @@ class Desk:
         self._limits = config.limits
         self._engine = engine
         self._certificate = certificate
-        self._context: SSL.Context = certificate.context()
+        self._contexts = {role: certificate.context(role) for role in Role}
         self._entropy = entropy
         self._outlets = outlets
         self._sessions: dict[SessionId, Session] = {}
@@ -96,7 +94,7 @@ class Desk:
             origin=ask.address,
             negotiated=negotiated,
             ice=Ice(credentials, negotiated.remote.ufrag),
-            dtls=Dtls(self._context, negotiated.remote.fingerprints),
+            dtls=self._dtls(negotiated),
             now=now,
         )
         if ask.direction is Direction.PUBLISH:
@@ -190,6 +188,8 @@ class Desk:
         self._outlets.transmit(reply, address)
         if was_new:
             self._outlets.on_join_step("ice", now - session.opened_at)
+            for datagram in session.begin_handshake(now=now):
+                self._outlets.transmit(datagram, address)
         self._signed(session, now=now)
         self._arm(session)
 
@@ -296,6 +296,11 @@ class Desk:
             return answer_publisher(offer, local)
         return answer_viewer(offer, local, self._new_ssrc)
 
+    def _dtls(self, negotiated: Negotiated) -> Dtls:
+        remote = negotiated.remote
+        role = Role.CLIENT if remote.is_passive else Role.SERVER
+        return Dtls(self._contexts[role], remote.fingerprints, role)
+
     def _take_over(self, ask: Ask, *, now: float) -> None:
         """End what the newcomer replaces: its own older session, or a host fallen silent."""
         older = {self._publishers.get((ask.room, ask.user))}
@@ -387,7 +392,7 @@ class Desk:
             return
         if session.is_silent(now=now) and session.apply(Input.SILENT):
             self._engine.suspend(session.id, now=now)
-        address = session.dtls_address
+        address = session.ice.address or session.dtls_address
         for datagram in session.dtls.tick(now=now):
             if address is not None:
                 self._outlets.transmit(datagram, address)

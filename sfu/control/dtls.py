@@ -2,8 +2,8 @@
 
 In: datagrams from a verified address. Out: datagrams to send, and once: keys or the reason
 why there are none. OpenSSL works on memory; no sockets here. The certificate and the context
-are made once per process. The server's end is passive; the client role serves our own load
-harness and cascade.
+are made once per process. We are the passive end unless the offer is (ffmpeg's); the load
+harness and cascade use the client role too.
 """
 
 import datetime
@@ -25,6 +25,9 @@ HANDSHAKE_S = 10.0
 """From the first check to keys; outcome when passed: the session closes, `handshake_timeout`."""
 DATAGRAMS_IN_MAX = 64
 """Datagrams one handshake may take; more is abuse, outcome `handshake_flood`."""
+HELLO_AGAIN_S = 0.03
+"""A ClientHello is sent a second time after this: ffmpeg reads the first one only to learn that
+it may begin, and would have us wait a second for OpenSSL's own timer."""
 FLIGHT_BYTES_MAX = 64 * 1024
 RECORD_HEADER_BYTES = 13
 EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
@@ -129,11 +132,13 @@ class Dtls:
         "_connection",
         "_datagrams_in",
         "_fingerprints",
+        "_hello",
+        "_hello_again_at",
         "_retransmit_at",
-        "_role",
         "closed",
         "failure",
         "keys",
+        "role",
     )
 
     def __init__(
@@ -145,9 +150,11 @@ class Dtls:
         self._connection = SSL.Connection(context, None)
         self._connection.set_ciphertext_mtu(MTU_BYTES)
         self._fingerprints = fingerprints
-        self._role = role
+        self.role = role
         self._datagrams_in = 0
         self._retransmit_at: float | None = None
+        self._hello: list[bytes] = []
+        self._hello_again_at: float | None = None
         self.keys: Keys | None = None
         self.failure: str | None = None
         self.closed = False
@@ -158,7 +165,9 @@ class Dtls:
 
     def start(self, *, now: float) -> list[bytes]:
         """Return the client's first flight."""
-        return self._advance(now)
+        self._hello = self._advance(now)
+        self._hello_again_at = now + HELLO_AGAIN_S
+        return self._hello
 
     def receive(self, data: bytes, *, now: float) -> list[bytes]:
         """Take one datagram, return what to send; look at `keys`, `failure`, `closed` after."""
@@ -169,15 +178,19 @@ class Dtls:
             if self._datagrams_in > DATAGRAMS_IN_MAX:
                 self.failure = "handshake_flood"
                 return []
+        self._hello_again_at = None
         self._connection.bio_write(data)
         return self._advance(now)
 
     def deadline(self) -> float | None:
         """Return when a flight is due again (RFC 6347 section 4.2.4), None when none is."""
-        return self._retransmit_at
+        return self._retransmit_at if self._hello_again_at is None else self._hello_again_at
 
     def tick(self, *, now: float) -> list[bytes]:
         """Send the last flight again if it is due."""
+        if self._hello_again_at is not None and now >= self._hello_again_at:
+            self._hello_again_at = None
+            return self._hello
         if self._retransmit_at is None or now < self._retransmit_at:
             return []
         try:
@@ -233,7 +246,7 @@ class Dtls:
         # RFC 5764 section 4.2: client key, server key, client salt, server salt.
         client = exported[:key] + exported[2 * key : 2 * key + salt]
         server = exported[key : 2 * key] + exported[2 * key + salt :]
-        local, remote = (server, client) if self._role is Role.SERVER else (client, server)
+        local, remote = (server, client) if self.role is Role.SERVER else (client, server)
         self.keys = Keys(profile, local, remote)
 
     def _peer_is_genuine(self) -> bool:

@@ -28,7 +28,7 @@ REFUSALS: dict[str, Refusal] = {
     "no_bundle": Refusal(422, "Offer all m-lines in one BUNDLE group."),
     "no_fingerprint": Refusal(422, "Offer a=fingerprint with sha-256 or stronger."),
     "no_ice": Refusal(422, "Offer a=ice-ufrag and a=ice-pwd."),
-    "bad_setup": Refusal(422, "Offer a=setup:actpass or active; the server is passive."),
+    "bad_setup": Refusal(422, "Offer a=setup:actpass, active or passive."),
     "forbidden": Refusal(403, "This role may not publish here."),
     "no_seat": Refusal(403, "A guest needs a seat on the stage first; ask the host for the mic."),
     "no_such_session": Refusal(404, "There is no such media session; it may have ended."),

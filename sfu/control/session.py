@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from sfu.control.answer import Negotiated
-from sfu.control.dtls import HANDSHAKE_S, Dtls
+from sfu.control.dtls import HANDSHAKE_S, Dtls, Role
 from sfu.control.ice import Ice
 from sfu.control.model import Address, Direction
 from sfu.media.model import RoomId, SessionId
@@ -150,6 +150,14 @@ class Session:
         self.apply(Input.CHECK)
         return self.ice.learn(address, nominated=nominated, now=now)
 
+    def begin_handshake(self, *, now: float) -> list[bytes]:
+        """Return the first flight if it is on us to begin and there is an address to begin with."""
+        if self.dtls.role is Role.SERVER or self.state is not State.CHECKED:
+            return []
+        self.dtls_address = self.ice.address
+        self.apply(Input.HELLO)
+        return self.dtls.start(now=now)
+
     def heard(self, address: Address, *, now: float) -> None:
         """Note an authenticated media packet: a sign of life, never a move."""
         self.last_sign = now
@@ -160,7 +168,7 @@ class Session:
 
         The handshake belongs to the address that began it, or to the one ICE chose since.
         """
-        if address not in (self.dtls_address, self.ice.address) and self.dtls_address is not None:
+        if self.dtls_address not in (None, address) and address != self.ice.address:
             return None
         self.dtls_address = address
         self.apply(Input.HELLO)
