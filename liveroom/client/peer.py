@@ -40,9 +40,8 @@ def open_peer() -> RTCPeerConnection:
     aioice.ice.get_host_addresses = _host_addresses
     h264.PACKET_MAX = PAYLOAD_BYTES_MAX
     vpx.PACKET_MAX = PAYLOAD_BYTES_MAX
-    return RTCPeerConnection(
-        RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-    )
+    # aiortc under max-bundle takes the last m-line's candidates, and an answer names them once.
+    return RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.BALANCED))
 
 
 @dataclass(frozen=True, slots=True)
