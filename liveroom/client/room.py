@@ -88,6 +88,7 @@ class RoomClient:
         *,
         encoding: str = "msgpack",
         http: httpx.AsyncClient | None = None,
+        joined: Joined | None = None,
         random: Random | None = None,
         renew: Callable[[], str] | None = None,
         on_state: Callable[[str], None] | None = None,
@@ -109,7 +110,7 @@ class RoomClient:
         self._task: asyncio.Task[None] | None = None
         self._closed: RoomClosed | None = None
         self._after_ms: int | None = None
-        self.joined: Joined | None = None
+        self.joined = joined
         self.welcome: Welcome | None = None
         self.counters: dict[str, Any] = {}
         self.timings = Timings()
@@ -241,7 +242,7 @@ class RoomClient:
     async def _connect_once(self, http: httpx.AsyncClient) -> None:
         started = time.monotonic()
         self._on_state("joining")
-        if self.joined is None or self.welcome is None:
+        if self.joined is None:
             self.joined = await join(http, self._base_url, self._room, self._token)
             self._token = self.joined.token
         self.timings.join_s = time.monotonic() - started

@@ -1,0 +1,71 @@
+"""`python -m bench NAME`: run one measurement, show its table, write JSON and HTML."""
+
+import asyncio
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+
+from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
+from bench.server import ServerFailed, UnderTest, own_server
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+
+@app.callback()
+def choose() -> None:
+    """Measure liveroom; each command is one measurement."""
+
+
+@app.command()
+def join(
+    viewers: Annotated[int, typer.Option(min=1, max=VIEWERS_MAX, help="How many come.")] = 50,
+    rate: Annotated[float, typer.Option(min=0.1, max=RATE_MAX, help="How many a second.")] = 10,
+    hold: Annotated[float, typer.Option(min=0.0, max=600, help="How long they stay, s.")] = 5,
+    sample: Annotated[int, typer.Option(min=0, help="Every n-th decodes its first frame.")] = 10,
+    timeout: Annotated[float, typer.Option(min=1, max=120, help="For one viewer's way, s.")] = 10,
+    websocket: Annotated[bool, typer.Option(help="Also open the websocket.")] = True,
+    url: Annotated[
+        str | None, typer.Option(help="A running server; without it one is started here.")
+    ] = None,
+    room: Annotated[str, typer.Option(help="The room, with --url.")] = "demo",
+    token_secret: Annotated[
+        str | None, typer.Option(envvar="LIVEROOM_SECRET", help="Signs viewers' tokens.")
+    ] = None,
+    pid: Annotated[
+        int | None, typer.Option(help="The server's process, to read its CPU, with --url.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="What the own server's host publishes.")] = "test:",
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let viewers join the whole way: HTTP, ICE, DTLS, first packet, first frame, welcome."""
+    console = Console()
+    plan = Plan(
+        viewers=viewers,
+        rate_per_s=rate,
+        hold_s=hold,
+        sample_every=sample,
+        timeout_s=timeout,
+        websocket=websocket,
+    )
+    if url is not None and not urlsplit(url).hostname:
+        raise typer.BadParameter("write it like http://127.0.0.1:8080", param_hint="--url")
+    given = UnderTest(url.rstrip("/"), room, token_secret, pid) if url else None
+    try:
+        with nullcontext(given) if given else own_server(source) as test:
+            report = asyncio.run(measure(test, plan, console))
+    except ServerFailed as failed:
+        console.print(str(failed), markup=False)
+        raise typer.Exit(1) from failed
+    report.show(console)
+    report.save(json, html)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()
