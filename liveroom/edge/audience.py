@@ -1,0 +1,411 @@
+"""Everybody who watches one room here: news come in from the bus, frames go out per tick.
+
+A flush encodes once per kind of viewer and codec and sweeps over all sockets without a task,
+future or lock for any of them. Who is just coming in keeps what is flushed meanwhile and gets
+from it exactly what the welcome did not contain. It knows no service and no token.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from liveroom.bus.port import Bus, Publication
+from liveroom.domain.events import Event
+from liveroom.domain.ids import EventId, RoomId, UserId
+from liveroom.edge.backlog import Prepared, essential
+from liveroom.edge.connection import Connection
+from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES
+from liveroom.protocol.batch import Chance, Sampler, Tick, is_urgent
+from liveroom.protocol.codec import Codec
+from liveroom.protocol.messages import Batch, Counters, ToYou
+from liveroom.protocol.present import present
+
+URGENT_EVERY_S = 0.020
+"""Money and personal events are flushed at once, but not more often than this …"""
+URGENT_SWEEPS = 2
+"""… nor than every so many times the duration of the last sweep."""
+
+COUNTERS_EVERY_S = 0.5
+"""How often counters alone make a frame; other frames carry them along."""
+
+SWEEP_SLICE = 512
+"""So many sockets are written to before the event loop gets its turn."""
+
+PENDING_MAX = 5_000
+"""Texts and greetings gathered for one tick; further ones are dropped."""
+
+MISSED_PER_FRAME = 100
+"""Missed events in one frame after a resume."""
+
+
+@dataclass(slots=True)
+class Coming:
+    """What was flushed while somebody was coming in."""
+
+    ticks: list[Tick] = field(default_factory=list)
+    personal: list[Event] = field(default_factory=list)
+
+
+@final
+class Viewer:
+    """One connection in a room.
+
+    `floor` and `personal` are the room's and the person's last event that the viewer has.
+    """
+
+    __slots__ = ("backlog", "codec", "coming", "connection", "floor", "is_host", "personal", "user")
+
+    def __init__(self, connection: Connection, *, user: UserId, is_host: bool) -> None:
+        self.connection = connection
+        self.codec: Codec = connection.codec
+        self.backlog = connection.backlog
+        self.user = user
+        self.is_host = is_host
+        self.floor = 0
+        self.personal = 0
+        self.coming: Coming | None = Coming()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What a welcome contained: event numbers, and which events without one it showed."""
+
+    epoch: str
+    offset: int
+    personal: int
+    shown: frozenset[EventId] = frozenset()
+
+
+@final
+class Audience:
+    """The viewers of one room on this node.
+
+    Args:
+        room: which.
+        bus: where the news come from, as long as anybody is here.
+        tick_s: how long texts gather.
+        now_ms: UTC milliseconds, for the delivery histogram.
+        chance: for sampling.
+        left: called when the last viewer has gone.
+
+    """
+
+    def __init__(
+        self,
+        room: RoomId,
+        *,
+        bus: Bus,
+        tick_s: float,
+        now_ms: Callable[[], int],
+        chance: Chance,
+        left: Callable[["Audience"], None],
+    ) -> None:
+        self.room = room
+        self._loop = asyncio.get_running_loop()
+        self._tick_s = tick_s
+        self._now_ms = now_ms
+        self._left = left
+        self._sampler = Sampler(chance=chance, now=self._loop.time())
+        self._coming: set[Viewer] = set()
+        self._viewers: dict[tuple[bool, Codec], set[Viewer]] = {}
+        self._users: dict[UserId, set[Viewer]] = {}
+        self._pending: list[Event] = []
+        self._personal: list[Event] = []
+        self._is_urgent = False
+        self._epoch = ""
+        self._delivered = 0
+        self._offset: int | None = None
+        self._has_flushed = False
+        self._highest_floor = 0
+        self._likes = 0
+        self._counters_changed = False
+        self._counters_at = 0.0
+        self._flushed_at = 0.0
+        self._sweep_took = 0.0
+        self._sweep: Iterator[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsubscribe = bus.subscribe(room, self.deliver)
+
+    @property
+    def online(self) -> int:
+        """How many different people are here."""
+        return len(self._users)
+
+    def online_with(self, user: UserId) -> int:
+        """How many there are once this person is in."""
+        return self.online + (user not in self._users)
+
+    @property
+    def counters(self) -> Counters:
+        """What frames carry along."""
+        return Counters(online=self.online, likes=self._likes)
+
+    def viewers_of(self, user: UserId) -> list[Viewer]:
+        """List somebody's connections, also those still coming in."""
+        coming = (viewer for viewer in self._coming if viewer.user == user)
+        return [*self._users.get(user, ()), *coming]
+
+    # Coming and going.
+
+    def expect(self, viewer: Viewer) -> None:
+        """Keep what is flushed for somebody who is coming in: call it before the snapshot."""
+        self._coming.add(viewer)
+
+    def admit(
+        self,
+        viewer: Viewer,
+        position: Position,
+        *,
+        likes: int,
+        missed: Sequence[Event] = (),
+        missed_personal: Sequence[Event] = (),
+    ) -> None:
+        """Make a viewer live: send what they missed and what the welcome does not contain."""
+        assert viewer.coming is not None
+        coming, viewer.coming = viewer.coming, None
+        self._coming.discard(viewer)
+        self._epoch = position.epoch
+        if not self._users:
+            self._likes = max(self._likes, likes)
+        viewer.floor = position.offset
+        viewer.personal = position.personal
+        kept = [*missed, *_not_in(position, coming.ticks, viewer)]
+        viewer.floor = max([viewer.floor, *_numbers(kept)])
+        reached = 0 if missed else position.offset
+        for first in range(0, len(kept), MISSED_PER_FRAME):
+            part = kept[first : first + MISSED_PER_FRAME]
+            is_last = first + MISSED_PER_FRAME >= len(kept)
+            reached = viewer.floor if is_last else max([reached, *_numbers(part)])
+            viewer.connection.offer(essential(self._batch(part, reached)))
+        self._to_one(viewer, missed_personal, missed=True)
+        self._to_one(viewer, coming.personal)
+        if not self._has_flushed:
+            floors = [viewer.floor] if self._offset is None else [viewer.floor, self._offset]
+            self._offset = min(floors)
+        self._highest_floor = max(self._highest_floor, viewer.floor)
+        self._viewers.setdefault((viewer.is_host, viewer.codec), set()).add(viewer)
+        self._users.setdefault(viewer.user, set()).add(viewer)
+        self._counters_changed = True
+        self._arm()
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget a viewer; the last one ends the subscription."""
+        self._coming.discard(viewer)
+        group = self._viewers.get((viewer.is_host, viewer.codec))
+        if group is not None:
+            group.discard(viewer)
+        mine = self._users.get(viewer.user)
+        if mine is not None:
+            mine.discard(viewer)
+            if not mine:
+                del self._users[viewer.user]
+                self._counters_changed = True
+        if self._users or self._coming:
+            self._arm()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Stop listening and all timers."""
+        self._unsubscribe()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._left(self)
+
+    # News.
+
+    def deliver(self, publication: Publication) -> None:
+        """Gather what the bus brings and see that it is flushed in time."""
+        if publication.likes:
+            self._likes += publication.likes
+            self._counters_changed = True
+        for event in publication.events:
+            if event.to is not None:
+                self._personal.append(event)
+            elif self._is_new(event):
+                self._pending.append(event)
+                self._is_urgent = self._is_urgent or is_urgent(event)
+        self._arm()
+
+    def _is_new(self, event: Event) -> bool:
+        if event.n is not None:
+            # The relay may publish again after a crash; n rises in each room.
+            if event.n <= self._delivered:
+                EVENTS_DROPPED.labels(event.fact.DELIVERY.value, "repeated").inc()
+                return False
+            self._delivered = event.n
+        elif len(self._pending) >= PENDING_MAX and not is_urgent(event):
+            EVENTS_DROPPED.labels(event.fact.DELIVERY.value, "flood").inc()
+            return False
+        return True
+
+    # Time.
+
+    def _arm(self) -> None:
+        if self._sweep is not None:
+            return
+        due = self._due()
+        if due is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._flush)
+
+    def _due(self) -> float | None:
+        gap_s = max(URGENT_EVERY_S, URGENT_SWEEPS * self._sweep_took)
+        if self._personal or self._is_urgent:
+            return self._flushed_at + gap_s
+        if self._pending:
+            return self._flushed_at + max(self._tick_s, gap_s)
+        if self._counters_changed:
+            return max(self._counters_at + COUNTERS_EVERY_S, self._flushed_at + gap_s)
+        return None
+
+    def _flush(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        self._flushed_at = now
+        personal, self._personal = self._personal, []
+        self._flush_personal(personal)
+        events, self._pending = self._pending, []
+        self._is_urgent = False
+        tick = self._sampler.compose(events, online=self.online, now=now)
+        for viewer in self._coming:
+            assert viewer.coming is not None
+            viewer.coming.ticks.append(tick)
+        for delivery, reason, count in tick.left_out:
+            EVENTS_DROPPED.labels(delivery.value, reason).inc(count)
+        self._sweep = self._steps(tick, [*events, *personal], now)
+        self._continue()
+
+    def _continue(self) -> None:
+        """Sweep one slice; the rest follows when the loop has had its turn."""
+        assert self._sweep is not None
+        for _step in self._sweep:
+            self._loop.call_soon(self._continue)
+            return
+        self._sweep = None
+        self._arm()
+
+    def _steps(self, tick: Tick, events: Iterable[Event], started: float) -> Iterator[None]:
+        """Write one tick to everybody, yielding after each slice."""
+        previous = self._offset or 0
+        offset = max([previous, *_numbers(tick.durable)])
+        self._has_flushed = self._has_flushed or bool(tick.durable)
+        self._offset = offset
+        counters_due = (
+            self._counters_changed and started >= self._counters_at + COUNTERS_EVERY_S
+        ) or bool(tick.everyone)
+        if counters_due:
+            self._counters_changed = False
+            self._counters_at = started
+        everyone = self._prepare(tick.everyone, tick.durable, offset, counters_due)
+        same = tick.host == tick.everyone
+        host = everyone if same else self._prepare(tick.host, tick.durable, offset, counters_due)
+        ahead = self._highest_floor > previous
+        written = 0
+        # Who comes in during the sweep has this tick already: list everybody before it.
+        groups = [(key, group, tuple(group)) for key, group in self._viewers.items()]
+        for (is_host, codec), group, viewers in groups:
+            prepared = host if is_host else everyone
+            if prepared is None or not viewers:
+                continue
+            shown = tick.host if is_host else tick.everyone
+            frame = prepared.frame(codec)
+            for count, viewer in enumerate(viewers, start=1):
+                if viewer not in group:
+                    continue  # left during the sweep
+                if ahead and viewer.floor > previous:
+                    self._write_ahead(viewer, shown, offset)
+                elif viewer.backlog.is_paused:
+                    viewer.connection.offer(prepared)
+                else:
+                    viewer.connection.transport.write(frame)
+                    written += 1
+                if count % SWEEP_SLICE == 0:
+                    yield
+        self._write_own(tick, offset)
+        GATEWAY_FRAMES.inc(written)
+        self._sweep_took = self._loop.time() - started
+        self._observe(events)
+
+    def _prepare(
+        self, shown: tuple[Event, ...], durable: tuple[Event, ...], offset: int, wanted: bool
+    ) -> Prepared | None:
+        if not shown and not wanted:
+            return None
+        lossy = len(shown) - len(durable)
+        kept = essential(self._batch(durable, offset)) if durable else None
+        if not lossy and kept is not None:
+            return kept
+        return Prepared(self._batch(shown, offset), essential=kept, inessential=lossy)
+
+    def _batch(self, events: Iterable[Event], offset: int) -> Batch:
+        shown = [present(event) for event in events]
+        return Batch(epoch=self._epoch, offset=offset, events=shown, counters=self.counters)
+
+    def _write_ahead(self, viewer: Viewer, shown: tuple[Event, ...], offset: int) -> None:
+        """Write to a viewer whose welcome contained what the room is only now being told."""
+        new = tuple(event for event in shown if event.n is None or event.n > viewer.floor)
+        durable = tuple(event for event in new if event.n is not None)
+        prepared = self._prepare(new, durable, max(offset, viewer.floor), wanted=True)
+        assert prepared is not None
+        viewer.connection.offer(prepared)
+
+    def _write_own(self, tick: Tick, offset: int) -> None:
+        for user, event in tick.own:
+            viewers = [viewer for viewer in self._users.get(user, ()) if not viewer.is_host]
+            if not viewers:
+                continue
+            for viewer in viewers:
+                batch = self._batch((event,), max(offset, viewer.floor))
+                viewer.connection.offer(Prepared(batch, essential=None, inessential=1))
+
+    def _flush_personal(self, events: list[Event]) -> None:
+        mine: dict[UserId, list[Event]] = {}
+        for event in events:
+            assert event.to is not None
+            mine.setdefault(event.to, []).append(event)
+        for viewer in self._coming:
+            assert viewer.coming is not None
+            viewer.coming.personal.extend(mine.get(viewer.user, ()))
+        for user, for_me in mine.items():
+            for viewer in tuple(self._users.get(user, ())):
+                self._to_one(viewer, for_me)
+
+    def _to_one(self, viewer: Viewer, events: Sequence[Event], *, missed: bool = False) -> None:
+        """Send personal events, each durable one once."""
+        new = [
+            event for event in events if missed or event.pn is None or event.pn > viewer.personal
+        ]
+        if not new:
+            return
+        viewer.personal = max([viewer.personal, *(event.pn for event in new if event.pn)])
+        shown = [present(event) for event in new]
+        viewer.connection.say(ToYou(personal=viewer.personal, events=shown))
+
+    def _observe(self, events: Iterable[Event]) -> None:
+        now_ms = self._now_ms()
+        for event in events:
+            EVENT_DELIVERY_SECONDS.labels(event.fact.DELIVERY.value).observe(
+                max(0, now_ms - event.at) / 1000
+            )
+
+
+def _numbers(events: Iterable[Event]) -> Iterator[int]:
+    return (event.n for event in events if event.n is not None)
+
+
+def _not_in(position: Position, ticks: Iterable[Tick], viewer: Viewer) -> Iterator[Event]:
+    """Pick from what was flushed meanwhile what the welcome did not contain."""
+    for tick in ticks:
+        for event in tick.host if viewer.is_host else tick.everyone:
+            if event.n is not None:
+                if event.n > position.offset:
+                    yield event
+            elif event.id not in position.shown:
+                yield event

@@ -1,0 +1,134 @@
+"""What one viewer has not taken yet: frames kept by reference, bounded in bytes.
+
+While the socket takes data, frames go straight through. While it does not, they wait here:
+first whole, then, above a share of the bound, only what is essential in them (money, state,
+answers); above the bound the essential part of every waiting frame; above it still, the viewer
+is too slow. It counts its own bytes and never asks the transport. It knows no socket.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import final
+
+from liveroom.protocol.codec import Codec
+from liveroom.protocol.messages import Message
+
+BACKLOG_BYTES_MAX = 256 * 1024
+"""Above it a viewer is closed with 4001 and resumes by offset."""
+
+WHOLE_BYTES_MAX = 64 * 1024
+"""Above it new frames are kept without their texts and greetings."""
+
+
+@final
+class Prepared:
+    """One message for many viewers: encoded once per codec, and only when somebody needs it.
+
+    Args:
+        message: what viewers see.
+        essential: what a slow viewer must still see; None = nothing of it.
+        inessential: how many events the essential form leaves out.
+
+    """
+
+    __slots__ = ("_frames", "essential", "inessential", "message")
+
+    def __init__(
+        self, message: Message, *, essential: "Prepared | None", inessential: int = 0
+    ) -> None:
+        self.message = message
+        self.essential = essential
+        self.inessential = inessential
+        self._frames: dict[Codec, bytes] = {}
+
+    def frame(self, codec: Codec) -> bytes:
+        """Give the bytes for the sockets of a codec: the same object every time."""
+        frame = self._frames.get(codec)
+        if frame is None:
+            frame = self._frames[codec] = codec.frame(self.message)
+        return frame
+
+
+def essential(message: Message) -> Prepared:
+    """Prepare a message that is never skipped."""
+    prepared = Prepared(message, essential=None)
+    prepared.essential = prepared
+    return prepared
+
+
+@final
+class Backlog:
+    """The waiting frames of one viewer.
+
+    Args:
+        codec: the viewer's.
+        write: hands bytes to the socket's transport; it may call `pause` meanwhile.
+        skipped: told how many events were left out.
+
+    """
+
+    __slots__ = ("_bytes_max", "_codec", "_skipped", "_waiting", "_write", "bytes", "is_paused")
+
+    def __init__(
+        self,
+        codec: Codec,
+        write: Callable[[bytes], None],
+        *,
+        skipped: Callable[[int], None],
+        bytes_max: int = BACKLOG_BYTES_MAX,
+    ) -> None:
+        self._codec = codec
+        self._write = write
+        self._skipped = skipped
+        self._bytes_max = bytes_max
+        self._waiting: deque[Prepared] = deque()
+        self.bytes = 0
+        self.is_paused = False
+
+    def offer(self, prepared: Prepared) -> bool:
+        """Write or keep a frame; False when the viewer is too slow."""
+        if not self.is_paused:
+            self._write(prepared.frame(self._codec))
+            return True
+        if self.bytes > min(WHOLE_BYTES_MAX, self._bytes_max // 4):
+            self._skip(prepared)
+            if prepared.essential is None:
+                return True
+            prepared = prepared.essential
+        self._waiting.append(prepared)
+        self.bytes += len(prepared.frame(self._codec))
+        if self.bytes > self._bytes_max:
+            self._shrink()
+        return self.bytes <= self._bytes_max
+
+    def pause(self) -> None:
+        """Keep frames from now on: the socket is full."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Write what waits until the socket is full again."""
+        self.is_paused = False
+        while self._waiting and not self.is_paused:
+            prepared = self._waiting.popleft()
+            frame = prepared.frame(self._codec)
+            self.bytes -= len(frame)
+            self._write(frame)
+
+    def clear(self) -> None:
+        """Forget what waits: the viewer will resume by offset."""
+        self._waiting.clear()
+        self.bytes = 0
+
+    def _shrink(self) -> None:
+        kept: deque[Prepared] = deque()
+        for prepared in self._waiting:
+            if prepared.essential is not prepared:
+                self._skip(prepared)
+            if prepared.essential is not None:
+                kept.append(prepared.essential)
+        self._waiting = kept
+        self.bytes = sum(len(prepared.frame(self._codec)) for prepared in kept)
+
+    def _skip(self, prepared: Prepared) -> None:
+        if prepared.inessential:
+            self._skipped(prepared.inessential)

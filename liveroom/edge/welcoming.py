@@ -1,0 +1,85 @@
+"""The welcome: what the services know of an entry, as the wire shows it to one person."""
+
+from liveroom.edge.audience import Position
+from liveroom.protocol.messages import Fields, Resume, Welcome
+from liveroom.protocol.present import present, present_product, present_room, present_slot
+from liveroom.service.entry import Card, Entry, Missed, Snapshot
+
+
+def present_card(card: Card) -> Fields:
+    """Make the map of a person's own card; nobody else gets it."""
+    fields: Fields = {
+        "user": card.user,
+        "name": card.name,
+        "role": card.role,
+        "tier": card.tier.value,
+        "orders": card.orders,
+        "visits": card.visits,
+        "anonymous": card.anonymous,
+        "ritual": card.ritual,
+        "public_orders": card.public_orders,
+        "following": card.following,
+    }
+    if card.coins is not None:
+        fields["coins"] = card.coins
+    if card.age_band is not None:
+        fields["age_band"] = card.age_band.value
+    if card.to_next is not None:
+        fields["to_next"] = {"tier": card.to_next.tier.value, "missing": card.to_next.missing}
+    return fields
+
+
+def present_snapshot(snapshot: Snapshot, *, online: int, is_host: bool) -> Fields:
+    """Make the map of everything current; only the host gets the cards of the recognised."""
+    fields: Fields = {
+        "stage": {"slots": [present_slot(slot) for slot in snapshot.stage]},
+        "pin": present_product(snapshot.pin),
+        "rounds": [present(event) for event in snapshot.rounds],
+        "texts": [present(event) for event in snapshot.texts],
+        "counters": {
+            "online": online,
+            "likes": snapshot.counters.likes,
+            "followers": snapshot.counters.followers,
+        },
+    }
+    if is_host:
+        fields["recognised"] = [present(event) for event in snapshot.recognised]
+    return fields
+
+
+def welcome(
+    entry: Entry,
+    *,
+    resume: Resume | None,
+    missed: Missed | None,
+    online: int,
+    tick_ms: int,
+    is_host: bool,
+) -> Welcome:
+    """Make the welcome; after a resume it stands where the client stopped."""
+    is_resumed = resume is not None and missed is not None
+    offset, personal = entry.offset, entry.personal
+    if resume is not None and is_resumed:
+        offset = resume.offset
+        personal = entry.personal if resume.personal is None else resume.personal
+    return Welcome(
+        you=present_card(entry.you),
+        room=present_room(entry.room),
+        snapshot=present_snapshot(entry.snapshot, online=online, is_host=is_host),
+        epoch=entry.epoch,
+        offset=offset,
+        personal=personal,
+        tick_ms=tick_ms,
+        resumed=is_resumed,
+    )
+
+
+def position_of(entry: Entry, missed: Missed | None) -> Position:
+    """Say up to where the welcome, and what is missed and follows it, reach."""
+    shown = (*entry.snapshot.texts, *entry.snapshot.recognised, *entry.snapshot.rounds)
+    return Position(
+        epoch=entry.epoch,
+        offset=entry.offset if missed is None else missed.offset,
+        personal=entry.personal if missed is None else missed.personal,
+        shown=frozenset(event.id for event in shown),
+    )
