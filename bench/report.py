@@ -170,7 +170,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
  :root {{ color-scheme: light dark; }}
- body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 800px; margin: auto; padding: 2rem 1rem; }}
+ body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 800px; margin: auto; padding: 2rem; }}
  table {{ border-collapse: collapse; margin: 1rem 0; }}
  td, th {{ padding: .25rem .75rem; text-align: right; border-bottom: 1px solid #8884; }}
  td:first-child, th:first-child {{ text-align: left; }}
