@@ -51,7 +51,10 @@ LAYERS: dict[str, set[str]] = {
         "sfu.config",
     },
     "liveroom.demo": {"liveroom.app", "liveroom.client", "liveroom.config", "liveroom.protocol"},
-    "liveroom.__main__": {
+    "liveroom.minting": {"liveroom.config", "liveroom.domain", "liveroom.edge"},
+    "liveroom.__main__": {"liveroom.commands", "liveroom.minting"},
+    "liveroom.commands": {
+        "liveroom.minting",
         "liveroom.app",
         "liveroom.client",
         "liveroom.config",
