@@ -153,7 +153,7 @@ def _assets(dist: Path) -> HTTPRouteHandler:
 def _top_level(dist: Path) -> HTTPRouteHandler:
     async def show_file(request: Request[Any, Any, Any]) -> Response[bytes]:
         path = find_file(dist, str(request.path_params["name"]))
-        if path.parent != dist.resolve() or path.suffix == ".html":
+        if path.suffix == ".html":
             raise Refused("not_found")
         return Response(
             path.read_bytes(),

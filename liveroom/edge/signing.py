@@ -7,9 +7,11 @@ writes with a full library. Time is passed in.
 import hashlib
 import hmac
 import json
+import re
 from base64 import urlsafe_b64encode
 
-from liveroom.domain.actors import Actor
+from liveroom.domain.actors import ANY_ROOM, Actor
+from liveroom.domain.ids import ID_PATTERN
 
 TTL_S_MAX = 10 * 366 * 86_400
 """No token lives longer than ten years."""
@@ -58,3 +60,20 @@ def sign(
     body = _encode(json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode())
     signature = hmac.new(secret.encode(), head + b"." + body, hashlib.sha256).digest()
     return b".".join((head, body, _encode(signature))).decode()
+
+
+def check_ids(actor: Actor) -> None:
+    """Refuse an actor whose token no server would take.
+
+    Raises:
+        ValueError: naming the claim.
+
+    """
+    claims = {"user": actor.user, "room": actor.room, "merchant": actor.tenant}
+    for name, value in claims.items():
+        if value is None or (name == "room" and value == ANY_ROOM):
+            continue
+        if re.search(ID_PATTERN, value) is None:
+            raise ValueError(
+                f"{name} is not an id: 1 to 64 letters, digits, dots, dashes, colons, @ or _"
+            )

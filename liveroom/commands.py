@@ -1,0 +1,151 @@
+"""The command line: every program of `liveroom`, each importing only what it needs.
+
+Flags become settings; what is wrong with them is one sentence and exit status 2. It knows
+settings and exit codes, nothing else.
+"""
+
+import asyncio
+import inspect
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from liveroom import minting
+from liveroom.config import Config, ConfigError, load, settings
+
+program = typer.Typer(
+    name="liveroom",
+    help="Real-time engagement server for e-commerce live rooms.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+database = typer.Typer(help="Look after the database.", no_args_is_help=True)
+program.add_typer(database, name="db")
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"liveroom: {sentence}", err=True)
+    raise typer.Exit(minting.FAULTY)
+
+
+def _config(flags: dict[str, Any], *, needs_keys: bool = True) -> Config:
+    chosen = dict(flags)
+    file = chosen.pop("config", None)
+    try:
+        return load(chosen, file=file, needs_keys=needs_keys)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _takes_settings(command: Any) -> Any:
+    """Give a command one flag for every setting, made from the table of settings."""
+    parameters = [
+        inspect.Parameter(
+            "config",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                Path | None,
+                typer.Option("--config", help="Settings file. [default: liveroom.toml if there]"),
+            ],
+        )
+    ]
+    for row in settings():
+        text = f"{row.help} [env: {row.environment}] [default: {row.default}]"
+        option = typer.Option(row.flag, help=text, show_default=False, metavar="VALUE")
+        parameters.append(
+            inspect.Parameter(
+                row.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[str | None, option],
+            )
+        )
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+@program.command()
+@_takes_settings
+def serve(**flags: Any) -> None:
+    """Run the server until it is told to stop (SIGTERM or SIGINT drain it)."""
+    config = _config(flags)
+    from liveroom import app
+
+    app.run(config)
+
+
+@program.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def token(context: typer.Context) -> None:
+    """Print a signed token."""
+    raise typer.Exit(minting.run(context.args))
+
+
+@database.command()
+def upgrade(
+    store: Annotated[
+        str | None, typer.Option(help="Database. [env: LIVEROOM_STORE]", show_default=False)
+    ] = None,
+) -> None:
+    """Bring the database to this version's tables."""
+    config = _config({"store": store}, needs_keys=False)
+    from liveroom.store.database import upgrade as migrate
+    from liveroom.store.port import StoreUnusableError
+
+    try:
+        asyncio.run(migrate(config.store))
+    except StoreUnusableError as error:
+        _fail(str(error))
+    typer.echo(f"{_shown(config.store)} is up to date.")
+
+
+def _shown(store: str) -> str:
+    """Leave the password out of a database address."""
+    scheme, _, rest = store.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+@program.command()
+@_takes_settings
+def doctor(**flags: Any) -> None:
+    """Check ports, kernel, store, clock and disk, and say what to do."""
+    config = _config(flags, needs_keys=False)
+    from liveroom import doctor as checks
+
+    raise typer.Exit(checks.run(config))
+
+
+@program.command()
+def publish(
+    source: Annotated[
+        str, typer.Argument(help="File, capture device, rtmp:// or rtsp:// address, or test:")
+    ],
+    whip_url: Annotated[str, typer.Argument(help="The room's WHIP address.")],
+    token: Annotated[str, typer.Option(help="Token of role host.")],
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Send a file's packets as they are.")
+    ] = False,
+) -> None:
+    """Send a source to a room through WHIP until stopped."""
+    from liveroom.client import publish as publisher
+
+    raise typer.Exit(publisher.run(source, whip_url, token, copy))
+
+
+@program.command()
+def demo(
+    for_: Annotated[float | None, typer.Option("--for", help="Stop after SECONDS.")] = None,
+    source: Annotated[str | None, typer.Option(help="Media file the host sends.")] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
+) -> None:
+    """Open a whole shop with a live room, a host and simulated shoppers."""
+    from liveroom import demo as shop
+
+    raise typer.Exit(shop.run(for_, source, headless) or 0)
