@@ -54,6 +54,10 @@ class LocalBus:
 
         return unsubscribe
 
+    def is_heard(self, room: RoomId) -> bool:
+        """Whether anybody is subscribed to just this room."""
+        return room in self._rooms
+
     async def start(self) -> None:
         """Do nothing: there is nothing to connect to."""
 
