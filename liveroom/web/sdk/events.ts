@@ -158,6 +158,8 @@ export interface RoomCard {
   readonly merchant?: string | null
   readonly language?: string
   readonly phase?: Phase | null
+  readonly live?: boolean
+  readonly broadcast?: { readonly phase?: Phase; readonly title?: string; readonly started_at?: number } | null
   readonly followers?: number
   readonly cover?: string | null
   readonly started_at?: number | null

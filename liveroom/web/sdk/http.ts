@@ -46,7 +46,9 @@ export interface Checkout {
 export interface GiftKind {
   readonly id: string
   readonly coins: number
-  readonly title?: string
+  readonly names: Readonly<Record<string, string>>
+  /** How big it is drawn: small, banner or full (screen). */
+  readonly effect: string
 }
 
 export interface Call {
@@ -130,13 +132,14 @@ export class Api {
     return listOf<Product>(await this.call<unknown>(`/v1/rooms/${encodeURIComponent(room)}/products`, { token }), 'products')
   }
 
-  /** The catalogue; a price may be called `coins` or `price`. */
+  /** The catalogue; prices are in coins. */
   async gifts(): Promise<GiftKind[]> {
     const rows = listOf<Record<string, unknown>>(await this.call<unknown>('/v1/gifts'), 'gifts')
     return rows.map((row) => ({
       id: String(row['id'] ?? row['gift']),
-      coins: Number(row['coins'] ?? row['price']),
-      title: typeof row['title'] === 'string' ? row['title'] : undefined,
+      coins: Number(row['price'] ?? row['coins']),
+      names: (row['names'] ?? {}) as Record<string, string>,
+      effect: String(row['effect'] ?? 'small'),
     }))
   }
 

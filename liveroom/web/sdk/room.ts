@@ -32,7 +32,12 @@ export interface ConnectOptions {
   readonly newId?: () => string
   /** Called when the token has expired; resolves to a fresh one, or null to give up. */
   readonly renew?: () => Promise<string | null>
+  /** Keep what happens until `release`: the visit begins before the page can draw. */
+  readonly hold?: boolean
 }
+
+/** While held, the oldest of more events than this are let go. */
+export const HELD_MAX = 1_000
 
 export type RoomListeners = { [K in Kind]: EventOf<K> } & {
   state: RoomState
@@ -59,6 +64,8 @@ export class Room extends Emitter<RoomListeners> {
   private readonly ids = new Recent<string>()
   private readonly random: () => number
   private readonly newId: () => string
+  private held: RoomEvent[] | null
+  private welcome: WelcomeFrame | null = null
   private link: Link | null = null
   private gatewayUrl: string | null = null
   private resume: Resume | null = null
@@ -73,6 +80,7 @@ export class Room extends Emitter<RoomListeners> {
     this.random = options.random ?? Math.random
     this.newId = options.newId ?? (() => globalThis.crypto.randomUUID())
     this.token = options.token ?? null
+    this.held = options.hold ? [] : null
     this.joined = new Promise((resolve) => {
       this.settleJoined = resolve
     })
@@ -92,8 +100,10 @@ export class Room extends Emitter<RoomListeners> {
     return this.commands.submit({ t: 'gift', id: this.newId(), gift, count })
   }
 
-  ask(command: string, arguments_: Record<string, unknown> = {}): Promise<Answer> {
-    return this.commands.submit({ t: 'ask', id: this.newId(), do: command, with: arguments_ })
+  /** Ask for anything else; resolves to the command's result. */
+  async ask(command: string, arguments_: Record<string, unknown> = {}): Promise<Answer> {
+    const ok = await this.commands.submit({ t: 'ask', id: this.newId(), do: command, with: arguments_ })
+    return (ok['result'] as Answer | undefined) ?? ok
   }
 
   /** Hand over a fresh token before the old one expires. */
@@ -106,6 +116,17 @@ export class Room extends Emitter<RoomListeners> {
   /** Stop waiting and try now (the person pressed a button, the device is online again). */
   retryNow(): void {
     if (!isFinal(this.state)) this.wakeUp?.()
+  }
+
+  /** The page is ready: tell it where the visit stands, then everything held back. */
+  release(): void {
+    const held = this.held ?? []
+    this.held = null
+    this.emit('state', this.state)
+    if (this.welcome) this.emit('welcome', this.welcome)
+    if (this.snapshot) this.emit('reset', this.snapshot)
+    if (this.snapshot?.counters) this.emit('counters', this.snapshot.counters)
+    for (const event of held) this.tell(event)
   }
 
   /** Leave for good. */
@@ -212,6 +233,7 @@ export class Room extends Emitter<RoomListeners> {
     this.you = frame.you
     this.card = frame.room
     this.snapshot = frame.snapshot
+    this.welcome = frame
     const first = this.resume === null
     const newHistory = this.resume?.epoch !== frame.epoch
     if (!frame.resumed) {
@@ -231,9 +253,16 @@ export class Room extends Emitter<RoomListeners> {
       if (!this.ids.add(event.id)) continue
       if (event.n !== undefined && event.n !== null && !this.ids.add(`n${event.n}`)) continue
       if (event.pn !== undefined && event.pn !== null && !this.ids.add(`p${event.pn}`)) continue
-      this.emit(event.k, event as never)
-      this.emit('event', event)
+      if (this.held) {
+        this.held.push(event)
+        if (this.held.length > HELD_MAX) this.held.shift()
+      } else this.tell(event)
     }
+  }
+
+  private tell(event: RoomEvent): void {
+    this.emit(event.k, event as never)
+    this.emit('event', event)
   }
 
   /** The server is draining: come back elsewhere, in its own time. */

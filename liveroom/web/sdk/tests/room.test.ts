@@ -87,6 +87,18 @@ describe('events', () => {
     expect(events.map((event) => event.n ?? `p${event.pn}`)).toEqual([6, 7, 8, 'p1'])
   })
 
+  it('keeps what happens until the page is ready', async () => {
+    enter({ hold: true })
+    await live()
+    gateway.send({ t: 'batch', epoch: 'e1', offset: 6, events: [gift(6)] })
+    const seen: string[] = []
+    for (const name of ['welcome', 'reset', 'gift'] as const) room.on(name, () => seen.push(name))
+    await room.ask('me')
+    expect(seen).toEqual([])
+    room.release()
+    expect(seen).toEqual(['welcome', 'reset', 'gift'])
+  })
+
   it('ignores frames and kinds it does not know', async () => {
     enter()
     await live()

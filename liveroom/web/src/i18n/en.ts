@@ -1,0 +1,83 @@
+/** English. */
+
+import type { Messages } from './zh'
+
+export const en: Messages = {
+  common: {
+    close: 'Close', cancel: 'Cancel', retry: 'Retry now', back: 'Back to start', loading: 'Loading', more: 'More', send: 'Send',
+    language: 'Language', theme: 'Theme', dark: 'Dark', light: 'Light', coins: 'coins', points: 'points', today: 'today', none: 'None yet',
+  },
+  tier: { basic: 'Basic', silver: 'Silver', gold: 'Gold', diamond: 'Diamond' },
+  badge: { host: 'Host', moderator: 'Mod' },
+  room: {
+    follow: 'Follow', following: 'Following', followers: '{n} followers', online: '{n} online', likes: '{n} likes', leave: 'Leave the room',
+    viewers: 'Viewers online', host: 'Host',
+    connection: { good: 'Connection good', weak: 'Connection weak', bad: 'Reconnecting' },
+    joining: 'Entering the room', planned: 'Not live yet', plannedHint: 'Follow to be here when it starts',
+    away: 'The host will be right back', awayHint: 'Stay here, it goes on in a moment', ended: 'This live has ended', endedHint: 'Thanks for watching, see you next time',
+    sound: 'Tap for sound', weak: 'Weak network, the picture may stutter', reconnecting: 'Connection lost, retrying in {s} s', reconnectingNow: 'Reconnecting…',
+    offline: 'You are offline, back as soon as you are online', unmute: 'Sound on', mute: 'Sound off',
+    waitingVideo: 'Picture on its way',
+    final: {
+      kicked: ['You were removed from this room', 'Have a look at the other rooms'], banned: ['You cannot enter this room', 'Contact the shop if you think this is wrong'],
+      full: ['This room is full', 'You are in line, next try in {s} s'], missing: ['This room does not exist', 'Check the link, or see who is live now'],
+      refused: ['This link does not work', 'Ask the shop for a new link'], expired: ['This link has expired', 'Ask the shop for a new link'],
+      ended: ['This live has ended', 'Thanks for watching, see you next time'], failed: ['This page is out of date', 'Reload the page and try again'], closed: ['You left the room', 'Come back any time'],
+    },
+  },
+  chat: {
+    placeholder: 'Say something…', anonymous: 'Sign in to take part', label: 'Chat messages', input: 'Send a comment', fresh: '{n} new messages',
+    entered: 'joined', gave: 'sent', times: '×{n}', bought: 'bought', someone: 'Someone', system: 'Welcome! Be kind to each other and shop with care.',
+    danmaku: 'Flying comments', opacity: 'Comment opacity', fit: 'Whole picture', like: 'Like', gift: 'Gifts', characters: '{n} characters left',
+  },
+  gift: {
+    title: 'Send a gift', balance: 'Balance', send: 'Send', again: 'Combo', count: 'Count', notEnough: 'Not enough coins', sent: 'sent',
+    others: 'Gift', choose: 'Choose {name}, {coins} coins',
+  },
+  shop: {
+    buy: 'Buy now', price: 'Live price', stock: 'Only {n} left', plenty: 'In stock', sold: 'Sold out', quantity: 'Quantity', total: 'Total',
+    less: 'Less', add: 'More', pay: 'Pay {amount}', paying: 'Paying…', confirming: 'Paid, confirming your order…', late: 'This takes a little longer. Your order is safe, keep watching.',
+    paid: 'It is yours', paidHint: 'Thank you! The host has your order', nth: 'Your order no. {n} in this room', order: 'Order', amount: 'Paid', keep: 'Keep watching',
+    age: 'Please confirm that you are 18 or older', ageConfirm: 'I am 18 or older, confirm and pay', failed: 'The payment did not go through', again: 'Try again',
+    explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product', choose: 'Buy {title}',
+  },
+  welcome: {
+    back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} orders with us so far', visits: 'Visit no. {n} to this room',
+    last: 'Bought “{title}” {days} days ago', lastToday: 'Bought “{title}” today',
+  },
+  me: {
+    title: 'My card', level: 'Level', next: '{amount} more to {tier}', top: 'You are at the top level', coins: 'Coins', points: 'Points', orders: 'Orders', visits: 'Visits',
+    ledger: 'Statement', noLedger: 'Nothing here yet', anonymous: 'Guest', balance: 'Balance {n}', following: 'Following',
+  },
+  cause: { gift: 'Gift sent', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
+  unit: { coins: 'coins', points: 'points' },
+  studio: {
+    title: 'Studio', preview: 'Preview', camera: 'Camera', microphone: 'Microphone', screen: 'Share screen', stopScreen: 'Stop sharing', off: 'Off', noDevice: 'No device found',
+    allow: 'Turn on camera', denied: 'The browser blocks the camera. Allow it in the address bar and try again', needSecure: 'Cameras need HTTPS or localhost',
+    goLive: 'Go live', connecting: 'Connecting…', live: 'Live', stop: 'End live', stopAsk: 'End this broadcast?', stopKeep: 'Stay live', stopped: 'Stopped',
+    ready: 'Ready', away: 'Viewers are waiting', takeOver: 'You are live somewhere else. Take over here?', takeOverHint: 'The other stream is cut at once; viewers stay connected.', takeOverDo: 'Take over',
+    hostLive: 'Another host is live in this room; wait until they have ended', bitrate: 'Bitrate', loss: 'Loss', fps: 'Frames', size: 'Size', delay: 'Round trip',
+    chat: 'Chat', say: 'Say something as the host…', thank: 'Thank', pin: 'Pin', thankText: 'Thank you, {name}!', welcomeText: 'Welcome, {name}!', quick: 'Quick actions',
+    recognition: 'Regulars', recognitionEmpty: 'Returning customers appear here', visits: 'Visit no. {n}', firstVisit: 'First visit', bought: 'bought {title} {days} days ago', boughtToday: 'bought {title} today',
+    orders: '{n} orders', noOrders: 'No orders yet', prefers: 'Likes', suggest: 'You could say', thankOne: 'Thank', dismiss: 'Later', fresh: '{n} new', thanked: 'Thanked {name}',
+    products: 'Products', productsEmpty: 'No products yet', pinDo: 'Pin', unpin: 'Unpin', pinned: 'Pinned', stock: '{n} in stock', unlimited: 'Unlimited',
+    numbers: 'Numbers now', tabCamera: 'Camera', tabChat: 'Chat', tabGuests: 'Regulars', tabProducts: 'Products', forbidden: 'This link cannot go live. Use the host link',
+    online: 'Online', messages: 'Messages/s', gifts: 'Gifts', ordersNumber: 'Orders', likes: 'Likes', revenue: 'Revenue', conversion: 'Conversion', followers: 'Followers', sessions: 'Players', conversionHint: 'orders ÷ visits',
+    viewerPage: 'Viewer page', boardPage: 'Board', preferSay: 'Say this',
+  },
+  board: {
+    title: 'Live board', live: 'Live', paused: 'Paused', pause: 'Pause', resume: 'Resume', range: 'Time range', minutes: '{n} min', png: 'Export image', csv: 'Export CSV', stale: 'No data for {s} s',
+    empty: 'Waiting for the first numbers…', forbidden: 'This link cannot see the numbers. Use a host or merchant link', updated: 'Updated every second', now: 'Now', max: 'Peak',
+    online: 'Viewers online', onlineUnit: 'people', messages: 'Message rate', messagesUnit: 'per s', gifts: 'Gifts', giftsUnit: 'gifts', orders: 'Orders', ordersUnit: 'orders', likes: 'Likes', likesUnit: 'likes', sessions: 'Media sessions', sessionsUnit: 'sessions',
+    cumulative: 'Total', perMinute: '+{n} in the last minute', wentAway: 'Connection lost, retrying', chart: '{title}, now {value} {unit}',
+  },
+  landing: {
+    title: 'Live now', subtitle: 'Come in, somebody will know you', live: 'Live', away: 'Back soon', ended: 'Ended', planned: 'Not live', enter: 'Enter the room', empty: 'No rooms yet', emptyHint: 'Create one with POST /v1/rooms, or run liveroom demo',
+    failed: 'The rooms could not be loaded', demo: 'Demo links', demoHint: 'Each link is somebody; just open it', viewer: 'Viewer', host: 'Host', moderator: 'Moderator', merchant: 'Merchant', board: 'Board', online: '{n} online', noCount: '—',
+  },
+  refusals: {
+    unknown: 'That did not work, please try again', network: 'No connection. Check your network and try again', disconnected: 'Reconnecting, send it again in a moment', timeout: 'No answer came; check before you try again', rate: 'Too fast, take a short break',
+    anonymous: 'Guests can only watch. Sign in to take part', not_enough_coins: 'Not enough coins. Top up and try again', out_of_stock: 'Sold out, choose something else', ended: 'This live has ended, see you next time', text_empty: 'Write something first',
+    text_too_long: 'At most 100 characters', forbidden: 'You may not do that', unavailable: 'Not available right now, try again', no_such_product: 'This product is no longer offered', busy: 'Too many at once, wait a moment', internal: 'Something broke on our side, try again', age_unconfirmed: 'Confirm your age before paying', expired: 'Your link has expired, ask for a new one',
+  },
+}

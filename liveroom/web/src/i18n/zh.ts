@@ -1,0 +1,84 @@
+/** 中文; the shape of all messages is taken from here. */
+
+export const zh = {
+  common: {
+    close: '关闭', cancel: '取消', retry: '立即重试', back: '返回首页', loading: '加载中', more: '更多', send: '发送',
+    language: '语言', theme: '明暗', dark: '深色', light: '浅色', coins: '金币', points: '积分', today: '今天', none: '暂无',
+  },
+  tier: { basic: '普通', silver: '银牌', gold: '金牌', diamond: '钻石' },
+  badge: { host: '主播', moderator: '房管' },
+  room: {
+    follow: '关注', following: '已关注', followers: '{n} 粉丝', online: '{n} 在线', likes: '{n} 点赞', leave: '离开直播间',
+    viewers: '在线人数', host: '主播',
+    connection: { good: '网络良好', weak: '网络较弱', bad: '正在重连' },
+    joining: '正在进入直播间', planned: '直播还没开始', plannedHint: '关注主播，开播第一时间见',
+    away: '主播马上回来', awayHint: '别走开，精彩继续', ended: '本场直播已结束', endedHint: '感谢陪伴，下场直播见',
+    sound: '点按开启声音', weak: '网络较弱，画面可能卡顿', reconnecting: '连接断开，{s} 秒后重试', reconnectingNow: '正在重新连接…',
+    offline: '网络已断开，恢复后自动连接', unmute: '打开声音', mute: '关闭声音',
+    waitingVideo: '画面马上就来',
+    final: {
+      kicked: ['你已被请出直播间', '可以去看看其他直播间'], banned: ['你无法进入这个直播间', '如有疑问请联系商家客服'],
+      full: ['直播间太火爆了', '正在排队，{s} 秒后自动重试'], missing: ['直播间不存在', '请检查链接，或看看正在直播的房间'],
+      refused: ['链接无法使用', '请向商家重新获取链接'], expired: ['链接已过期', '请向商家重新获取链接'],
+      ended: ['本场直播已结束', '感谢陪伴，下场直播见'], failed: ['页面版本过旧', '请刷新页面后重试'], closed: ['已离开直播间', '随时欢迎回来'],
+    },
+  },
+  chat: {
+    placeholder: '说点什么…', anonymous: '登录后即可参与互动', label: '聊天消息', input: '发送弹幕', fresh: '{n} 条新消息',
+    entered: '来了', gave: '送出', times: '×{n}', bought: '买了', someone: '有人', system: '欢迎来到直播间！请文明发言，理性消费。',
+    danmaku: '弹幕', opacity: '弹幕透明度', fit: '完整画面', like: '点赞', gift: '礼物', characters: '还可输入 {n} 字',
+  },
+  gift: {
+    title: '送礼物', balance: '余额', send: '赠送', again: '连送', count: '数量', notEnough: '金币不足', sent: '送出',
+    others: '礼物', choose: '选择 {name}，{coins} 金币',
+  },
+  shop: {
+    buy: '立即抢购', price: '直播间价', stock: '仅剩 {n} 件', plenty: '库存充足', sold: '已抢光', quantity: '数量', total: '合计',
+    less: '减少', add: '增加', pay: '确认支付 {amount}', paying: '正在支付…', confirming: '支付成功，正在确认订单…', late: '确认稍慢，订单不会丢失，可放心继续观看',
+    paid: '购买成功', paidHint: '感谢支持！主播已收到你的订单', nth: '这是你在本直播间的第 {n} 单', order: '订单号', amount: '实付', keep: '继续看直播',
+    age: '付款前请确认已满 18 周岁', ageConfirm: '我已满 18 周岁，确认并支付', failed: '支付没有完成', again: '再试一次',
+    explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品', choose: '选购 {title}',
+  },
+  welcome: {
+    back: '欢迎回来', name: '欢迎回来，{name}', tier: '尊贵的{tier}会员', orders: '已在本店下单 {n} 次', visits: '第 {n} 次来到直播间',
+    last: '{days} 天前买了「{title}」', lastToday: '今天买了「{title}」',
+  },
+  me: {
+    title: '我的', level: '会员等级', next: '再买 {amount} 到{tier}', top: '已是最高等级', coins: '金币', points: '积分', orders: '订单', visits: '到访',
+    ledger: '账单明细', noLedger: '还没有记录', anonymous: '游客', balance: '余额 {n}', following: '已关注',
+  },
+  cause: { gift: '送出礼物', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
+  unit: { coins: '金币', points: '积分' },
+  studio: {
+    title: '开播台', preview: '预览', camera: '摄像头', microphone: '麦克风', screen: '共享屏幕', stopScreen: '停止共享', off: '关闭', noDevice: '未找到设备',
+    allow: '开启摄像头', denied: '浏览器没有摄像头权限，请在地址栏允许后重试', needSecure: '摄像头需要 HTTPS 或 localhost',
+    goLive: '开始直播', connecting: '连接中…', live: '直播中', stop: '结束直播', stopAsk: '确定结束本场直播？', stopKeep: '继续直播', stopped: '已停止',
+    ready: '准备就绪', away: '观众正在等待', takeOver: '你已在另一处直播，接管到这里？', takeOverHint: '另一处的推流会立即断开，观众不会掉线。', takeOverDo: '接管直播',
+    hostLive: '另一位主播正在直播，结束后才能开播', bitrate: '码率', loss: '丢包', fps: '帧率', size: '分辨率', delay: '往返',
+    chat: '聊天', say: '以主播身份发言…', thank: '感谢', pin: '讲解', thankText: '感谢 {name}！', welcomeText: '欢迎 {name}！', quick: '快捷操作',
+    recognition: '老客识别', recognitionEmpty: '老客人进来时会出现在这里', visits: '第 {n} 次来', firstVisit: '第一次来', bought: '上次 {days} 天前买了{title}', boughtToday: '今天买了{title}',
+    orders: '{n} 单', noOrders: '还没下过单', prefers: '偏好', suggest: '可以说', thankOne: '一键感谢', dismiss: '稍后', fresh: '{n} 条新提醒', thanked: '已感谢 {name}',
+    products: '商品', productsEmpty: '还没有商品', pinDo: '讲解', unpin: '取消讲解', pinned: '讲解中', stock: '库存 {n}', unlimited: '不限量',
+    numbers: '实时数据', tabCamera: '画面', tabChat: '聊天', tabGuests: '老客', tabProducts: '商品', forbidden: '这个链接不能开播，请使用主播链接',
+    online: '在线', messages: '消息/秒', gifts: '礼物', ordersNumber: '订单', likes: '点赞', revenue: '成交额', conversion: '转化率', followers: '粉丝', sessions: '拉流', conversionHint: '订单 ÷ 到访',
+    viewerPage: '观众页', boardPage: '数据看板', preferSay: '发出这句话',
+  },
+  board: {
+    title: '数据看板', live: '实时', paused: '已暂停', pause: '暂停', resume: '继续', range: '时间范围', minutes: '{n} 分钟', png: '导出图片', csv: '导出 CSV', stale: '数据中断 {s} 秒',
+    empty: '等待第一笔数据…', forbidden: '这个链接不能查看数据，请使用主播或商家链接', updated: '每秒更新', now: '当前', max: '峰值',
+    online: '在线人数', onlineUnit: '人', messages: '消息速率', messagesUnit: '条/秒', gifts: '礼物', giftsUnit: '个', orders: '订单', ordersUnit: '单', likes: '点赞', likesUnit: '次', sessions: '媒体会话', sessionsUnit: '路',
+    cumulative: '累计', perMinute: '最近一分钟 +{n}', wentAway: '连接中断，正在重试', chart: '{title}，当前 {value} {unit}',
+  },
+  landing: {
+    title: '正在直播', subtitle: '进来逛逛，总有人认得你', live: '直播中', away: '马上回来', ended: '已结束', planned: '未开播', enter: '进入直播间', empty: '还没有直播间', emptyHint: '用 POST /v1/rooms 创建一个，或运行 liveroom demo',
+    failed: '房间列表加载失败', demo: '演示入口', demoHint: '每个链接是一个身份，点开即用', viewer: '观众', host: '主播', moderator: '房管', merchant: '商家', board: '看板', online: '{n} 在线', noCount: '—',
+  },
+  refusals: {
+    unknown: '没有成功，请再试一次', network: '网络不通，请检查后重试', disconnected: '正在重连，请稍后再发', timeout: '没有收到回应，请先核对再重试', rate: '太快了，歇一会儿再来',
+    anonymous: '游客只能观看，登录后即可参与', not_enough_coins: '金币不足，充值后再试', out_of_stock: '已经抢光了，看看别的吧', ended: '直播已结束，下场再来', text_empty: '内容为空，写点什么吧',
+    text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接',
+  },
+}
+
+type Widen<T> = T extends string ? string : T extends readonly string[] ? string[] : { [K in keyof T]: Widen<T[K]> }
+export type Messages = Widen<typeof zh>

@@ -1,0 +1,57 @@
+/** All stores of one visit, built once and injected where they are drawn. */
+
+import type { Room } from '@sdk'
+import { inject, type App, type InjectionKey } from 'vue'
+import { chatStore, type ChatStore } from './chat'
+import { connectionStore, type ConnectionStore } from './connection'
+import { crowdStore, type CrowdStore } from './crowd'
+import { giftStore, type GiftStore } from './gifts'
+import { meStore, type MeStore } from './me'
+import { noticeStore, type NoticeStore } from './notices'
+import { recognitionStore, type RecognitionStore } from './recognition'
+import { shopStore, type ShopStore } from './shop'
+import { stageStore, type StageStore } from './stage'
+
+export interface Context {
+  readonly roomId: string
+  readonly room: Room
+  readonly connection: ConnectionStore
+  readonly stage: StageStore
+  readonly crowd: CrowdStore
+  readonly chat: ChatStore
+  readonly gifts: GiftStore
+  readonly shop: ShopStore
+  readonly me: MeStore
+  readonly recognition: RecognitionStore
+  readonly notices: NoticeStore
+}
+
+const KEY: InjectionKey<Context> = Symbol('context')
+
+/** Build the stores; call `room.release()` afterwards so that nothing early is lost. */
+export function buildContext(room: Room, roomId: string): Context {
+  return {
+    roomId,
+    room,
+    connection: connectionStore(room),
+    stage: stageStore(room),
+    crowd: crowdStore(room),
+    chat: chatStore(room),
+    gifts: giftStore(room),
+    shop: shopStore(room, roomId),
+    me: meStore(room, roomId),
+    recognition: recognitionStore(room),
+    notices: noticeStore(),
+  }
+}
+
+export function provideContext(app: App, context: Context): void {
+  app.provide(KEY, context)
+}
+
+export function useContext(): Context {
+  const context = inject(KEY)
+  if (!context) throw new Error('no context: the page was mounted without provideContext')
+  return context
+}
+
