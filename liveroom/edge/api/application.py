@@ -1,6 +1,6 @@
 """The ASGI app: rows become routes, refusals become problem documents, answers get headers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -51,7 +51,7 @@ async def _open_api(_call: Call) -> Plain:
 
 
 async def _docs(_call: Call) -> Plain:
-    return Plain(docs_page(ROWS).encode(), "text/html; charset=utf-8")
+    return Plain(docs_page(ROWS).encode(), "text/html")
 
 
 ROWS: tuple[Row, ...] = (
@@ -95,7 +95,7 @@ def build_api(
     )
     return Litestar(
         [
-            *(_endpoint(row, backend, allowed) for row in ROWS),
+            *(_endpoint(path, rows, backend, allowed) for path, rows in _by_path().items()),
             *media.media_handlers(backend),
             *pages,
         ],
@@ -108,8 +108,19 @@ def build_api(
     )
 
 
-def _endpoint(row: Row, backend: Backend, origins: Origins) -> HTTPRouteHandler:
+def _by_path() -> dict[str, dict[str, Row]]:
+    """Group the rows by path: one handler each, so that 405 and OPTIONS name all methods."""
+    paths: dict[str, dict[str, Row]] = {}
+    for row in ROWS:
+        paths.setdefault(row.path, {})[row.method] = row
+    return paths
+
+
+def _endpoint(
+    path: str, rows: Mapping[str, Row], backend: Backend, origins: Origins
+) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        row = rows[request.method]
         headers = lower_headers(request)
         if row.method not in READING and not origins.allows(
             headers.get("origin"), headers.get("host")
@@ -117,11 +128,10 @@ def _endpoint(row: Row, backend: Backend, origins: Origins) -> HTTPRouteHandler:
             raise Refused("forbidden", "Pages of this origin may not ask; add it to --origins.")
         return _answer(row, await _carry_out(row, backend, request, headers))
 
-    handle.__name__ = row.handle.__name__
     made = route(
-        row.path.replace("}", ":str}"),
-        http_method=[HttpMethod(row.method)],
-        status_code=row.status,
+        path.replace("}", ":str}"),
+        http_method=[HttpMethod(method) for method in rows],
+        status_code=200,
         include_in_schema=False,
     )(handle)
     assert isinstance(made, HTTPRouteHandler)
@@ -162,7 +172,10 @@ async def _carry_out(
 
 def _answer(row: Row, value: object) -> Response[bytes]:
     if isinstance(value, Plain):
-        return Response(value.content, status_code=value.status, media_type=value.media_type)
+        media_type = value.media_type
+        if media_type.startswith("text/"):  # the framework adds the charset itself
+            media_type = media_type.removesuffix("; charset=utf-8")
+        return Response(value.content, status_code=value.status, media_type=media_type)
     return Response(
         _encoder.encode(value),
         status_code=row.status,

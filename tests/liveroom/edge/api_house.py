@@ -1,0 +1,227 @@
+"""What the API tests share: the real app over real services on SQLite, and a small media fake."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from liveroom.bus.local import LocalBus
+from liveroom.config import Config
+from liveroom.domain.actors import Actor, AgeBand, Role
+from liveroom.domain.ids import OrderId, RoomId, TenantId, UserId
+from liveroom.domain.refusals import Refused
+from liveroom.edge.api import Addresses, Backend, Readiness, build_api
+from liveroom.edge.pages import content_policy, page_handlers
+from liveroom.edge.tokens import Tokens
+from liveroom.service.paying import Payment
+from liveroom.service.ports import Ports
+from liveroom.service.services import Services, build_services
+from liveroom.store.database import open_store
+
+SECRET = "a secret of the tests, long enough for HS256"
+ADMIN_KEY = "the admin key of the tests"
+PAYMENT_SECRET = "the key shared with the payment provider"
+START_MS = 1_800_000_000_000
+HTTP_URL = "http://127.0.0.1:8080"
+GATEWAY_URL = "ws://127.0.0.1:8081/v1/ws"
+
+
+@dataclass
+class Reply:
+    """A media core's answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass
+class FakeMedia:
+    """A media core that notes what it is asked."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    answer: Reply = field(
+        default_factory=lambda: Reply(
+            201,
+            {"Content-Type": "application/sdp", "Location": "/v1/rooms/r/whip/s", "ETag": '"e"'},
+            b"v=0\r\n",
+        )
+    )
+
+    async def whip(self, **request: Any) -> Reply:
+        self.asked.append({"kind": "whip"} | request)
+        return self.answer
+
+    async def whep(self, **request: Any) -> Reply:
+        self.asked.append({"kind": "whep"} | request)
+        return self.answer
+
+
+@dataclass
+class FakePayments:
+    """A provider that opens every payment, or none."""
+
+    works: bool = True
+    opened: list[tuple[str, int]] = field(default_factory=list)
+
+    async def create(self, order: OrderId, amount: int, title: str) -> Payment:
+        if not self.works:
+            raise Refused("unavailable", "The payment provider does not answer; try again.")
+        self.opened.append((order, amount))
+        return Payment(id=f"pay-{order}", pay_url=f"http://127.0.0.1:9/pay/{order}")
+
+
+@dataclass
+class House:
+    """One server in this process, asked over ASGI."""
+
+    app: Litestar
+    http: httpx.AsyncClient
+    services: Services
+    tokens: Tokens
+    media: FakeMedia
+    payments: FakePayments
+    clock: list[int]
+    seated: set[tuple[str, str]]
+    readiness: list[Readiness]
+    ids: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def token(
+        self,
+        role: str = "viewer",
+        *,
+        user: str = "ann",
+        room: str = "*",
+        merchant: str | None = None,
+        ttl_s: int = 3600,
+        age_band: str | None = "adult",
+        name: str | None = None,
+    ) -> str:
+        """Sign a token."""
+        actor = Actor(
+            user=UserId(user),
+            role=Role(role),
+            room=RoomId(room),
+            tenant=None if merchant is None else TenantId(merchant),
+            age_band=None if age_band is None else AgeBand(age_band),
+            name=name,
+        )
+        return self.tokens.sign(actor, at=self.clock[0] / 1000, ttl_s=ttl_s)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        **kwargs: Any,
+    ) -> httpx.Response:
+        """Ask the API."""
+        headers = dict(kwargs.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self.http.request(method, path, headers=headers, **kwargs)
+
+    async def good(self, method: str, path: str, **kwargs: Any) -> Any:
+        """Ask as an admin unless a token is given, and insist on success."""
+        if "token" not in kwargs:
+            kwargs["headers"] = {"Liveroom-Admin-Key": ADMIN_KEY} | kwargs.get("headers", {})
+        answer = await self.ask(method, path, **kwargs)
+        assert answer.is_success, (method, path, answer.status_code, answer.text)
+        return answer.json()
+
+    async def refused(self, method: str, path: str, **kwargs: Any) -> str:
+        """Insist on a whole problem document and return its code."""
+        answer = await self.ask(method, path, **kwargs)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        problem = answer.json()
+        assert problem["status"] == answer.status_code
+        assert problem["detail"].endswith("."), problem
+        assert problem["title"]
+        assert problem["type"] == f"/docs#{problem['code']}"
+        return f"{answer.status_code} {problem['code']}"
+
+    async def room(self, room: str, **fields: Any) -> str:
+        """Create a room."""
+        await self.good("POST", "/v1/rooms", json={"id": room, "title": room, **fields})
+        return room
+
+    async def member(self, user: str, *, merchant: str = "default", **fields: Any) -> str:
+        """Import an adult member."""
+        await self.good(
+            "POST",
+            "/v1/members",
+            json={"id": user, "age_band": "adult", **fields},
+            key=f"member-{user}",
+            headers={"Liveroom-Merchant": merchant},
+        )
+        return user
+
+
+@asynccontextmanager
+async def open_house(
+    folder: Path, dist: Path | None = None, **settings: Any
+) -> AsyncIterator[House]:
+    """Build everything but sockets, and take it down again."""
+    clock = [START_MS]
+    ids = itertools.count(1)
+    new_id = lambda: f"id{next(ids):08d}"  # noqa: E731
+    store = await open_store(f"sqlite:///{folder / 'liveroom.db'}")
+    bus, media, payments = LocalBus(), FakeMedia(), FakePayments()
+    services = build_services(
+        Ports(
+            store=store,
+            bus=bus,
+            now_ms=lambda: clock[0],
+            new_id=new_id,
+            new_secret=lambda: f"secret-of-128-bits-{next(ids):08d}",
+            payments=payments,
+        )
+    )
+    await services.start()
+    tokens = Tokens(secret=SECRET)
+    seated: set[tuple[str, str]] = set()
+    readiness = [Readiness(ready=True)]
+    config = Config(
+        **({"secret": SECRET, "admin_key": ADMIN_KEY, "payment_secret": PAYMENT_SECRET} | settings)
+    )
+    backend = Backend(
+        services=services,
+        tokens=tokens,
+        media=media,
+        config=config,
+        addresses=lambda: Addresses(HTTP_URL, GATEWAY_URL),
+        now_ms=lambda: clock[0],
+        new_id=new_id,
+        online=lambda room: 3,
+        readiness=lambda: readiness[0],
+        seated=lambda room, user: (room, user) in seated,
+    )
+    pages = page_handlers(
+        lambda: content_policy(gateway_url=GATEWAY_URL, http_url=HTTP_URL, payments=None),
+        dist=dist or folder / "no-dist",
+    )
+    app = build_api(backend, pages=pages)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url=HTTP_URL) as http:
+        yield House(
+            app=app,
+            http=http,
+            services=services,
+            tokens=tokens,
+            media=media,
+            payments=payments,
+            clock=clock,
+            seated=seated,
+            readiness=readiness,
+        )
+    await services.stop()
+    await store.close()
