@@ -4,13 +4,14 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from liveroom.bus.local import LocalBus
 from liveroom.bus.port import Publication
@@ -299,11 +300,12 @@ class Guest:
             if isinstance(message, Ok | No) and message.id == id_:
                 return message
 
-    async def closed(self) -> tuple[Bye | None, int | None]:
+    async def closed(self, within_s: float = 10) -> tuple[Bye | None, int | None]:
         """Read to the end: the bye, if any, and the close code."""
-        async with asyncio.timeout(WITHIN_S * 2):
-            async for data in self.websocket:
-                self.seen.append(self.codec.decode_answer(data))
+        async with asyncio.timeout(within_s):
+            with suppress(ConnectionClosed):
+                while True:
+                    self.seen.append(self.codec.decode_answer(await self.websocket.recv()))
             await self.websocket.wait_closed()
         last = self.seen[-1] if self.seen else None
         return (last if isinstance(last, Bye) else None), self.websocket.close_code
