@@ -1,24 +1,156 @@
 """The websocket's `ask`: a table of commands, each with its arguments and its handler."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta, Struct
 
 from liveroom.domain.actors import Actor
-from liveroom.domain.ids import RoomId
+from liveroom.domain.ids import ID_PATTERN, OrderId, ProductId, RoomId, UserId
+from liveroom.domain.orders import QUANTITY_MAX
 from liveroom.domain.refusals import Refused
-from liveroom.service.ports import Ports
+from liveroom.service.gifting import Gifting
+from liveroom.service.members import Members
+from liveroom.service.numbers import Numbers
+from liveroom.service.recognising import Recognising
+from liveroom.service.shopping import Shopping
 
 Answer = Mapping[str, Any]
-"""The fields of an `ok`: text, integers, booleans, None, and lists and maps of them."""
+"""The fields of an `ok`: text, numbers, booleans, None, and lists and maps of them."""
+
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 
 
+class Nothing(Struct, frozen=True):
+    """No arguments."""
+
+
+class PinArguments(Struct, frozen=True):
+    """Which product; None takes the pin down."""
+
+    product: Id | None = None
+
+
+class CheckoutArguments(Struct, frozen=True):
+    """What to buy; the price is the server's."""
+
+    product: Id
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+
+
+class OrderArguments(Struct, frozen=True):
+    """Which checkout."""
+
+    order: Id
+
+
+class UserArguments(Struct, frozen=True):
+    """Which person."""
+
+    user: Id
+
+
+class SwitchArguments(Struct, frozen=True):
+    """On or off."""
+
+    on: bool = True
+
+
+class PageArguments(Struct, frozen=True):
+    """Where to continue."""
+
+    cursor: Annotated[str, Meta(max_length=64)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who asks in which room, under which idempotency key."""
+
+    actor: Actor
+    room: RoomId
+    key: str
+
+
+Handler = Callable[["Asking", Ask, Any], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table; an answer that is a list is sent under `listed`."""
+
+    arguments: type[Struct]
+    handler: Handler
+    listed: str | None = None
+
+
+async def _gifts(self: "Asking", _ask: Ask, _with: Nothing) -> object:
+    return self.gifting.catalogue()
+
+
+async def _pin(self: "Asking", ask: Ask, given: PinArguments) -> object:
+    product = ProductId(given.product) if given.product else None
+    return {"product": await self.shopping.pin(ask.actor, ask.room, product)}
+
+
+async def _checkout(self: "Asking", ask: Ask, given: CheckoutArguments) -> object:
+    product = ProductId(given.product)
+    return await self.shopping.checkout(ask.actor, ask.room, product, given.quantity, ask.key)
+
+
+async def _cancel_checkout(self: "Asking", ask: Ask, given: OrderArguments) -> object:
+    return {"cancelled": await self.shopping.cancel(ask.actor, OrderId(given.order))}
+
+
+async def _thank(self: "Asking", ask: Ask, given: UserArguments) -> object:
+    await self.recognising.thank(ask.actor, ask.room, UserId(given.user))
+    return {}
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "follow": Command(Nothing, lambda self, ask, _: self.members.follow(ask.actor, ask.room)),
+    "unfollow": Command(Nothing, lambda self, ask, _: self.members.unfollow(ask.actor, ask.room)),
+    "me": Command(Nothing, lambda self, ask, _: self.members.me(ask.actor, ask.room)),
+    "confirm_age": Command(
+        Nothing, lambda self, ask, _: self.members.confirm_age(ask.actor, ask.key)
+    ),
+    "ritual": Command(
+        SwitchArguments, lambda self, ask, given: self.members.set_ritual(ask.actor, on=given.on)
+    ),
+    "opt_out_ritual": Command(
+        Nothing, lambda self, ask, _: self.members.set_ritual(ask.actor, on=False)
+    ),
+    "public_orders": Command(
+        SwitchArguments,
+        lambda self, ask, given: self.members.set_public_orders(ask.actor, on=given.on),
+    ),
+    "ledger": Command(
+        PageArguments, lambda self, ask, given: self.members.ledger(ask.actor, given.cursor)
+    ),
+    "gifts": Command(Nothing, _gifts, listed="gifts"),
+    "products": Command(
+        Nothing,
+        lambda self, ask, _: self.shopping.products_of(ask.actor, ask.room),
+        listed="products",
+    ),
+    "pin": Command(PinArguments, _pin),
+    "checkout": Command(CheckoutArguments, _checkout),
+    "cancel_checkout": Command(OrderArguments, _cancel_checkout),
+    "thank": Command(UserArguments, _thank),
+    "numbers": Command(Nothing, lambda self, ask, _: self.numbers.of(ask.actor, ask.room)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Finds the command, reads its arguments, answers."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+    gifting: Gifting
+    members: Members
+    numbers: Numbers
+    recognising: Recognising
+    shopping: Shopping
 
     async def ask(
         self,
@@ -29,4 +161,29 @@ class Asking:
         key: str,
     ) -> Answer:
         """Carry one command out; `arguments` is the raw `with` map, JSON or MessagePack."""
-        raise Refused("unknown_command")
+        command = COMMANDS.get(do)
+        if command is None:
+            raise Refused("unknown_command")
+        given = read_arguments(bytes(arguments), command.arguments)
+        answer = await command.handler(self, Ask(actor, room, key), given)
+        plain = msgspec.to_builtins(answer, str_keys=True)
+        if command.listed is not None:
+            return {command.listed: plain}
+        fields: Answer = plain
+        return fields
+
+
+def read_arguments(raw: bytes, wanted: type[Struct]) -> Struct:
+    """Decode a map in either encoding: no MessagePack map begins like a JSON object.
+
+    Nothing at all and a null mean a map without entries.
+    """
+    text = raw.strip()
+    if text in (b"", b"null", b"\xc0"):
+        text = b"{}"
+    try:
+        if text[:1] == b"{":
+            return msgspec.json.decode(text, type=wanted)
+        return msgspec.msgpack.decode(raw, type=wanted)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("invalid", f"with: {error}") from error

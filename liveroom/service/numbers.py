@@ -3,15 +3,41 @@
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
+from liveroom.service.access import HOSTS_AND_MERCHANTS, Access, require
 from liveroom.service.ports import Ports
+from liveroom.service.talking import Talking
+from liveroom.store import rooms
 
 
 class Numbers:
     """Reads a room's numbers."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, access: Access, talking: Talking) -> None:
         self._ports = ports
+        self._access = access
+        self._talking = talking
 
     async def of(self, actor: Actor, room: RoomId) -> dict[str, int | float]:
-        """Read the numbers: host, merchant and admin only."""
-        raise Refused("unavailable")
+        """Read the numbers: host, merchant and admin only.
+
+        Totals since the room was created (`revenue` in fen, `gift_coins` in coins), and what
+        lives in this process now: `online`, `sessions`, `messages_per_s`.
+        """
+        require(actor, HOSTS_AND_MERCHANTS)
+        await self._access.enter(actor, room)
+        state = await self._ports.store.run(lambda tx: rooms.state(tx, room))
+        if state is None:
+            raise Refused("no_such_room")
+        counters = state.counters
+        return {
+            "online": self._ports.online(room),
+            "sessions": self._ports.sessions(room),
+            "messages_per_s": self._talking.messages_per_s(room),
+            "gifts": counters.gifts,
+            "gift_coins": counters.gift_coins,
+            "orders": counters.orders,
+            "revenue": counters.revenue,
+            "likes": max(counters.likes, self._talking.likes(room)),
+            "followers": counters.followers,
+            "visits": counters.visits,
+        }

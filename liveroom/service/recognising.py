@@ -1,34 +1,144 @@
 """Recognition: who came in, shown to the host; welcome back, shown to them.
 
-Runs after the welcome was written, so nobody waits for it.
+Runs after the welcome was written, so nobody waits for it. Cards live in memory: after a
+restart people come in again and are recognised again.
 """
 
+from typing import Final
+
+from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor
-from liveroom.domain.events import Event
-from liveroom.domain.ids import RoomId, UserId
+from liveroom.domain.events import DanmakuSaid, Entered, Event, Fact, WelcomedBack
+from liveroom.domain.ids import EventId, RoomId, UserId
+from liveroom.domain.members import public_name
+from liveroom.domain.recognition import (
+    DAY_MS,
+    Profile,
+    RecognitionQueue,
+    card_of,
+    last_purchase,
+)
 from liveroom.domain.refusals import Refused
+from liveroom.domain.rooms import Room
+from liveroom.service.access import CUSTOMERS, HOSTS, Access, require
 from liveroom.service.entry import Entry
 from liveroom.service.ports import Ports
+from liveroom.service.profiles import Profiles
+from liveroom.store import journal, members
+from liveroom.store.journal import Place
+from liveroom.store.port import Transaction
+
+CROWD: Final = 200
+"""From this many viewers on, entries of strangers are not announced."""
+
+
+def occasion_of(room: Room, at: int) -> str:
+    """Name what a visit is counted once for: the broadcast, else the day (UTC)."""
+    return room.broadcast.id if room.broadcast is not None else f"day:{at // DAY_MS}"
 
 
 class Recognising:
-    """Keeps the host's queue of returning customers."""
+    """Keeps the hosts' queues of returning customers."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, access: Access, profiles: Profiles) -> None:
         self._ports = ports
+        self._access = access
+        self._profiles = profiles
+        self._queues: dict[RoomId, RecognitionQueue] = {}
 
     async def arrived(self, entry: Entry) -> None:
         """Count the visit, tell the host, welcome the person, announce the entry."""
-        raise Refused("unavailable")
+        actor, room = entry.actor, entry.room
+        if actor.anonymous or actor.role not in CUSTOMERS:
+            return
+        profile = await self._visited(actor, room)
+        at = self._ports.now_ms()
+        facts: list[Fact] = []
+        if profile.returning:
+            self._offer(room, profile, at)
+            facts.append(
+                WelcomedBack(
+                    tier=profile.tier,
+                    orders=profile.orders,
+                    visits=profile.visits,
+                    name=profile.name,
+                    last=last_purchase(profile, at=at),
+                )
+            )
+        if profile.returning or self._ports.online(room.id) < CROWD:
+            facts.append(Entered(user=actor.user, name=profile.name, tier=profile.tier))
+        await self._release(room.id, at)
+        events = tuple(self._event(room.id, at, fact, actor.user) for fact in facts)
+        if events:
+            await self._ports.bus.publish(Publication(room.id, events))
 
     def left(self, room: RoomId, user: UserId) -> None:
-        """Note that a connection of somebody closed."""
-        raise Refused("unavailable")
+        """Note that a connection closed; the card stays, the host may still want to thank."""
 
     def current(self, room: RoomId) -> tuple[Event, ...]:
         """List the cards that are current, most valuable first: the host's snapshot."""
-        raise Refused("unavailable")
+        queue = self._queues.get(room)
+        return queue.current(at=self._ports.now_ms()) if queue else ()
 
     async def thank(self, actor: Actor, room: RoomId, user: UserId) -> None:
-        """Let the host thank a recognised customer in public; their card is done then."""
-        raise Refused("unavailable")
+        """Let the host thank a customer in public; their card is done then."""
+        require(actor, HOSTS)
+        actor, door = await self._access.enter(actor, room)
+        profile = await self._profiles.of(door.tenant, room, user)
+        if not profile.returning:
+            raise Refused("no_such_user")
+        thanks = {
+            "zh": f"感谢{profile.name}家人回来支持",
+            "en": f"Thank you for coming back, {profile.name}",
+        }
+        name = public_name(user=actor.user, claim=actor.name, record=None)
+        text = thanks.get(door.language, thanks["en"])
+        fact = DanmakuSaid(
+            user=actor.user, name=name, text=text, badge=actor.role.value, weight=9.0
+        )
+        if queue := self._queues.get(room):
+            queue.remove(user)
+        event = self._event(room, self._ports.now_ms(), fact, user)
+        await self._ports.bus.publish(Publication(room, (event,)))
+
+    async def tick(self) -> None:
+        """Let waiting cards out at their rate, and forget queues that are empty."""
+        at = self._ports.now_ms()
+        for room, queue in list(self._queues.items()):
+            if queue.waiting():
+                await self._release(room, at)
+            if not queue.current(at=at):
+                del self._queues[room]
+
+    async def _visited(self, actor: Actor, room: Room) -> Profile:
+        at = self._ports.now_ms()
+        place = Place(tenant=room.tenant, room=room.id, at=at)
+
+        def command(tx: Transaction) -> Profile:
+            occasion = occasion_of(room, at)
+            new = members.visit(tx, room.tenant, room.id, actor.user, occasion=occasion, at=at)
+            profile = members.profile(
+                tx, room.tenant, room.id, actor.user, self._ports.policy.thresholds
+            )
+            if new:
+                journal.count_up(tx, place, add={"visits": 1})
+            return profile
+
+        profile = await self._ports.store.run(command)
+        self._profiles.remember(room.tenant, room.id, profile)
+        return profile
+
+    def _offer(self, room: Room, profile: Profile, at: int) -> None:
+        queue = self._queues.setdefault(room.id, RecognitionQueue(self._ports.policy.queue))
+        card = card_of(profile, at=at, language=room.language)
+        queue.offer(self._event(room.id, at, card, profile.user), at=at)
+
+    async def _release(self, room: RoomId, at: int) -> None:
+        queue = self._queues.get(room)
+        released = queue.release(at=at) if queue else []
+        if released:
+            await self._ports.bus.publish(Publication(room, tuple(released)))
+
+    def _event(self, room: RoomId, at: int, fact: Fact, user: UserId) -> Event:
+        to = user if isinstance(fact, WelcomedBack) else None
+        return Event(id=EventId(self._ports.new_id()), room=room, at=at, fact=fact, to=to)

@@ -1,52 +1,220 @@
-"""Rooms and their broadcasts: create, enter, resume, go live, end."""
+"""Rooms: create them, let people in, tell who returns what they missed."""
 
-from liveroom.domain.actors import Actor
-from liveroom.domain.ids import RoomId, UserId
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from liveroom.domain.actors import Actor, Role
+from liveroom.domain.events import Event
+from liveroom.domain.ids import DEFAULT_TENANT, RoomId, TenantId, UserId
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Broadcast, Room, RoomDraft
-from liveroom.service.entry import Entry, Missed
+from liveroom.domain.tiers import next_tier, tier_of
+from liveroom.service.access import MERCHANTS, Access, require
+from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.entry import Card, Entry, Missed, Snapshot
 from liveroom.service.ports import Ports
+from liveroom.store import journal, members, posting, rooms
+from liveroom.store.port import Transaction
+from liveroom.store.rooms import RoomState
 
-MISSED_MAX = 500
+MISSED_MAX: Final = 500
 """A resume that missed more durable events than this gets a snapshot instead."""
+BROADCASTS_LISTED_MAX: Final = 100
+"""Broadcasts of one listing; older ones are left out."""
+
+EventsOf = Callable[[RoomId], tuple[Event, ...]]
+"""Lists events of a room that are kept in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a process heard in its rooms and no store keeps: talk, cards, likes."""
+
+    texts: EventsOf
+    cards: EventsOf
+    likes: Callable[[RoomId], int]
+    write_likes: Callable[[], Awaitable[None]]
+
+
+def read_card(
+    tx: Transaction, ports: Ports, actor: Actor, tenant: TenantId, room: RoomId | None
+) -> tuple[Card, int]:
+    """Read somebody's own card, and their last personal event number in the room."""
+    if actor.anonymous:
+        return _visitor_card(actor), 0
+    somebody = members.guest(tx, tenant, room, actor.user)
+    member = somebody.member
+    thresholds = ports.policy.thresholds
+    card = Card(
+        user=actor.user,
+        name=somebody.name(actor.name),
+        role=actor.role.value,
+        tier=tier_of(member.spent, thresholds),
+        to_next=next_tier(member.spent, thresholds),
+        orders=member.orders,
+        visits=somebody.visits,
+        coins=posting.balance_of(tx, tenant, posting.wallet_of(actor.user)).amount,
+        age_band=actor.age_band or member.age_band,
+        anonymous=False,
+        ritual=member.ritual,
+        public_orders=member.public_orders,
+        following=room is not None and members.follows_room(tx, tenant, room, actor.user),
+    )
+    return card, somebody.pn
+
+
+def _visitor_card(actor: Actor) -> Card:
+    return Card(
+        user=actor.user,
+        name=actor.name or "",
+        role=actor.role.value,
+        tier=tier_of(0),
+        to_next=None,
+        orders=0,
+        visits=0,
+        coins=None,
+        age_band=None,
+        anonymous=True,
+        ritual=True,
+        public_orders=False,
+    )
 
 
 class Rooms:
-    """Creates rooms, lets people in, follows the host on and off the air."""
+    """Creates rooms and lets people in."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(
+        self, ports: Ports, access: Access, heard: Heard, broadcasting: Broadcasting
+    ) -> None:
         self._ports = ports
+        self._access = access
+        self._heard = heard
+        self._broadcasting = broadcasting
 
     async def create(self, actor: Actor, draft: RoomDraft) -> Room:
         """Create a room of the actor's shop; the same content again returns the room."""
-        raise Refused("unavailable")
+        require(actor, MERCHANTS)
+        if actor.tenant is not None and draft.merchant not in (None, actor.tenant):
+            raise Refused("forbidden", "A token of one merchant cannot create another's room.")
+        room = Room(
+            id=draft.id or RoomId(self._ports.new_id()),
+            tenant=draft.merchant or actor.tenant or DEFAULT_TENANT,
+            title=draft.title,
+            host=draft.host,
+            cover=draft.cover,
+            language=draft.language,
+            planned_at=draft.planned_at,
+            created_at=self._ports.now_ms(),
+            anonymous=draft.anonymous,
+        )
+
+        def command(tx: Transaction) -> Room:
+            if rooms.create(tx, room, epoch=self._ports.new_id()):
+                return room
+            known = rooms.find(tx, room.id)
+            if known is None or not _same(known, room):
+                raise Refused("exists")
+            return known
+
+        return await self._ports.store.run(command)
 
     async def get(self, room: RoomId) -> Room:
         """Show a room's public fields."""
-        raise Refused("unavailable")
+        found = await self._ports.store.run(lambda tx: rooms.find(tx, room))
+        if found is None:
+            raise Refused("no_such_room")
+        return found
 
     async def list(self) -> list[Room]:
         """List rooms, those on air first."""
-        raise Refused("unavailable")
+        return await self._ports.store.run(rooms.all_rooms)
+
+    async def broadcasts(self, actor: Actor, room: RoomId) -> Sequence[Broadcast]:
+        """List a room's broadcasts with their reports, newest first: merchant and host only."""
+        require(actor, MERCHANTS | {Role.HOST})
+        await self._access.enter(actor, room)
+        return await self._ports.store.run(
+            lambda tx: rooms.broadcasts_of(tx, room, limit=BROADCASTS_LISTED_MAX)
+        )
 
     async def end(self, actor: Actor, room: RoomId) -> Broadcast | None:
         """Close the broadcast with its report; None when there is none."""
-        raise Refused("unavailable")
+        await self._heard.write_likes()
+        return await self._broadcasting.end(actor, room)
+
+    async def host_live(self, room: RoomId, user: UserId, session: str) -> None:
+        """Note that the host's media flows: the first time opens a broadcast."""
+        await self._broadcasting.host_live(room, user, session)
+
+    async def host_gone(self, room: RoomId, user: UserId, session: str) -> None:
+        """Note that the host's media stopped; a session taken over meanwhile changes nothing."""
+        await self._broadcasting.host_gone(room, user, session)
 
     async def enter(self, actor: Actor, room: RoomId) -> Entry:
         """Let somebody in: everything current, read in one transaction."""
-        raise Refused("unavailable")
+        actor, door = await self._access.enter(actor, room)
+
+        def command(tx: Transaction) -> tuple[RoomState, Card, int]:
+            state = rooms.state(tx, room)
+            assert state is not None, room
+            card, personal = read_card(tx, self._ports, actor, door.tenant, room)
+            if actor.name and not actor.anonymous:
+                known = members.guest(tx, door.tenant, room, actor.user)
+                if known.nickname != actor.name:
+                    members.remember_nickname(tx, door.tenant, room, actor.user, actor.name)
+            return state, card, personal
+
+        state, card, personal = await self._ports.store.run(command)
+        return Entry(
+            actor=actor,
+            you=card,
+            room=state.room,
+            snapshot=self._snapshot(actor, state),
+            epoch=state.epoch,
+            offset=state.n,
+            personal=personal,
+        )
+
+    def _snapshot(self, actor: Actor, state: RoomState) -> Snapshot:
+        room = state.room.id
+        likes = max(state.counters.likes, self._heard.likes(room))
+        return Snapshot(
+            stage=state.stage.slots,
+            pin=state.pin,
+            rounds=(),
+            texts=self._heard.texts(room),
+            counters=replace(state.counters, likes=likes),
+            recognised=self._heard.cards(room) if actor.role is Role.HOST else (),
+        )
 
     async def missed(
         self, actor: Actor, room: RoomId, epoch: str, offset: int, personal: int
     ) -> Missed | None:
         """Return what happened since a position; None = take a snapshot instead."""
-        raise Refused("unavailable")
+        actor, door = await self._access.enter(actor, room)
 
-    async def host_live(self, room: RoomId, user: UserId, session: str) -> None:
-        """Note that the host's media flows: stage and broadcast events follow."""
-        raise Refused("unavailable")
+        def command(tx: Transaction) -> Missed | None:
+            state = rooms.state(tx, room)
+            assert state is not None, room
+            pn = 0
+            if not actor.anonymous:
+                pn = members.guest(tx, door.tenant, room, actor.user).pn
+            gaps = (state.n - offset, pn - personal)
+            if state.epoch != epoch or any(not 0 <= gap <= MISSED_MAX for gap in gaps):
+                return None
+            own = journal.personal_since(tx, door.tenant, room, actor.user, personal) if pn else []
+            return Missed(
+                events=tuple(journal.since(tx, door.tenant, room, offset)),
+                personal_events=tuple(own),
+                offset=state.n,
+                personal=pn,
+            )
 
-    async def host_gone(self, room: RoomId, user: UserId, session: str) -> None:
-        """Note that the host's media stopped; a session taken over meanwhile changes nothing."""
-        raise Refused("unavailable")
+        return await self._ports.store.run(command)
+
+
+def _same(known: Room, wanted: Room) -> bool:
+    return replace(wanted, created_at=known.created_at, broadcast=known.broadcast) == replace(
+        known, planned_at=wanted.planned_at
+    )

@@ -1,0 +1,60 @@
+"""What time alone demands, each at its own pace; driven by the application's tick."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.ports import Ports
+from liveroom.service.recognising import Recognising
+from liveroom.service.shopping import Shopping
+from liveroom.service.talking import Talking
+from liveroom.store import keys, tickets
+from liveroom.store.port import Transaction
+
+CHECKOUTS_EVERY_MS: Final = 5_000
+HOSTS_EVERY_MS: Final = 30_000
+PURGE_EVERY_MS: Final = 10 * 60 * 1000
+
+
+class Housekeeping:
+    """Runs the periodic work of the services, one piece after another."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        talking: Talking,
+        recognising: Recognising,
+        shopping: Shopping,
+        broadcasting: Broadcasting,
+    ) -> None:
+        self._ports = ports
+        self._always: tuple[Callable[[], Awaitable[None]], ...] = (
+            recognising.tick,
+            talking.tick,
+        )
+        self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
+            (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),
+            (HOSTS_EVERY_MS, broadcasting.end_abandoned),
+            (PURGE_EVERY_MS, self.purge),
+        )
+        self._done_at = [0] * len(self._periodic)
+
+    async def tick(self) -> None:
+        """Do what is due."""
+        for work in self._always:
+            await work()
+        at = self._ports.now_ms()
+        for index, (every_ms, job) in enumerate(self._periodic):
+            if at - self._done_at[index] >= every_ms:
+                self._done_at[index] = at
+                await job()
+
+    async def purge(self) -> None:
+        """Forget answers and tickets that nobody can ask for any more."""
+        at = self._ports.now_ms()
+
+        def command(tx: Transaction) -> None:
+            keys.purge(tx, at=at)
+            tickets.purge(tx, at=at)
+
+        await self._ports.store.run(command)

@@ -1,0 +1,78 @@
+"""The relay: what was committed reaches the bus, in order, at least once.
+
+It wakes when a commit left something in the outbox, publishes, and only then takes it out.
+A crash in between publishes again; receivers know events by their numbers.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+
+from liveroom.bus.port import Bus, Publication
+from liveroom.domain.events import Event
+from liveroom.domain.ids import RoomId
+from liveroom.domain.refusals import Refused
+from liveroom.store import journal
+from liveroom.store.port import Store
+
+RETRY_S: Final = 1.0
+"""The pause after the bus or the store failed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Moves events from the outbox to the bus."""
+
+    def __init__(self, store: Store, bus: Bus) -> None:
+        self._store = store
+        self._bus = bus
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Publish what is left from before, then whatever is committed from now on."""
+        self._store.on_written = self._woken.set
+        await self.drain()
+        self._task = asyncio.create_task(self._run(), name="relay")
+
+    async def stop(self) -> None:
+        """Stop following, then publish the rest."""
+        self._store.on_written = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        await self.drain()
+
+    async def drain(self) -> int:
+        """Publish until the outbox is empty; returns how many events went out."""
+        count = 0
+        while pending := await self._store.run(journal.unpublished):
+            for publication in by_room([one.event for one in pending]):
+                await self._bus.publish(publication)
+            await self._store.run(partial(journal.published, seqs=[one.seq for one in pending]))
+            count += len(pending)
+        return count
+
+    async def _run(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.drain()
+            except (Refused, OSError) as error:
+                _log.warning("relay paused", error=str(error))
+                self._woken.set()
+                await asyncio.sleep(RETRY_S)
+
+
+def by_room(events: Sequence[Event]) -> list[Publication]:
+    """Gather events into one publication per room, each room's in their order."""
+    rooms: dict[RoomId, list[Event]] = {}
+    for event in events:
+        rooms.setdefault(event.room, []).append(event)
+    return [Publication(room, tuple(found)) for room, found in rooms.items()]

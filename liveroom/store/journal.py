@@ -1,0 +1,190 @@
+"""The journal: durable events with their numbers, and the outbox that leads them to the bus.
+
+A room's `n` is counted up in the transaction that commits the event, as its last step,
+because that row is the one lock all of a room's writers share.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+
+from liveroom.domain.events import Audience, Event, Fact
+from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
+from liveroom.store.dialect import insert_new
+from liveroom.store.port import OUTBOX_WRITTEN, Transaction
+from liveroom.store.tables import (
+    events,
+    outbox,
+    personal_events,
+    room_counters,
+    room_members,
+)
+
+OUTBOX_PAGE: Final = 500
+"""Events the relay takes at once."""
+
+FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The room something happens in, and when (UTC ms)."""
+
+    tenant: TenantId
+    room: RoomId
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A committed event that the bus has not seen yet."""
+
+    seq: int
+    event: Event
+
+
+def append(
+    tx: Transaction,
+    place: Place,
+    facts: Sequence[Fact],
+    *,
+    new_id: NewId,
+    cid: str | None = None,
+    add: Mapping[str, int] | None = None,
+) -> list[Event]:
+    """Number and keep facts for everybody, and raise the room's counters with them.
+
+    Call it last: from here to the commit the room's other writers wait.
+    """
+    if any(fact.AUDIENCE is not Audience.ALL for fact in facts):
+        raise ValueError("only facts for everybody are numbered by the room")
+    last = count_up(tx, place, len(facts), add=add)
+    first = last - len(facts) + 1
+    made = [
+        Event(
+            id=EventId(new_id()),
+            room=place.room,
+            at=place.at,
+            fact=fact,
+            n=first + index,
+            cid=cid if index == 0 else None,
+        )
+        for index, fact in enumerate(facts)
+    ]
+    if made:
+        where = {"tenant": place.tenant, "room": place.room}
+        tx.execute(insert(events), [{**where, "n": e.n, "cid": e.cid, **_row_of(e)} for e in made])
+        tx.execute(insert(outbox), [{**where, "member": None, "number": e.n} for e in made])
+        tx.info[OUTBOX_WRITTEN] = True
+    return made
+
+
+def count_up(
+    tx: Transaction, place: Place, numbered: int = 0, *, add: Mapping[str, int] | None = None
+) -> int:
+    """Raise a room's counters; returns its last event number."""
+    changes = {name: room_counters.c[name] + by for name, by in (add or {}).items() if by}
+    if numbered:
+        changes["n"] = room_counters.c.n + numbered
+    mine = [room_counters.c.tenant == place.tenant, room_counters.c.room == place.room]
+    if not changes:
+        return int(tx.execute(select(room_counters.c.n).where(*mine)).scalar_one())
+    statement = update(room_counters).where(*mine).values(changes)
+    return int(tx.execute(statement.returning(room_counters.c.n)).scalar_one())
+
+
+def append_personal(
+    tx: Transaction, place: Place, to: UserId, fact: Fact, *, new_id: NewId
+) -> Event:
+    """Number and keep a fact for one person in a room."""
+    if fact.AUDIENCE is not Audience.ONE:
+        raise ValueError("only facts for one person are numbered by the person")
+    where = {"tenant": place.tenant, "room": place.room, "member": to}
+    insert_new(tx, room_members, where)
+    mine = [room_members.c[name] == value for name, value in where.items()]
+    counted = update(room_members).where(*mine).values(pn=room_members.c.pn + 1)
+    number = int(tx.execute(counted.returning(room_members.c.pn)).scalar_one())
+    event = Event(id=EventId(new_id()), room=place.room, at=place.at, fact=fact, pn=number, to=to)
+    tx.execute(insert(personal_events).values(**where, pn=number, **_row_of(event)))
+    tx.execute(insert(outbox).values(**where, number=number))
+    tx.info[OUTBOX_WRITTEN] = True
+    return event
+
+
+def since(tx: Transaction, tenant: TenantId, room: RoomId, offset: int) -> list[Event]:
+    """List a room's events after an offset, in order."""
+    rows = tx.execute(
+        select(events)
+        .where(events.c.tenant == tenant, events.c.room == room, events.c.n > offset)
+        .order_by(events.c.n)
+    )
+    return [_event_of(row, n=row.n, cid=row.cid) for row in rows]
+
+
+def personal_since(
+    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, offset: int
+) -> list[Event]:
+    """List a person's events in a room after an offset, in order."""
+    table = personal_events.c
+    rows = tx.execute(
+        select(personal_events)
+        .where(table.tenant == tenant, table.room == room, table.member == user)
+        .where(table.pn > offset)
+        .order_by(table.pn)
+    )
+    return [_event_of(row, pn=row.pn, to=user) for row in rows]
+
+
+def unpublished(tx: Transaction, limit: int = OUTBOX_PAGE) -> list[Pending]:
+    """List the oldest events the bus has not seen, in order."""
+    public = (
+        (events.c.tenant == outbox.c.tenant)
+        & (events.c.room == outbox.c.room)
+        & (events.c.n == outbox.c.number)
+        & outbox.c.member.is_(None)
+    )
+    personal = (
+        (personal_events.c.tenant == outbox.c.tenant)
+        & (personal_events.c.room == outbox.c.room)
+        & (personal_events.c.member == outbox.c.member)
+        & (personal_events.c.pn == outbox.c.number)
+    )
+    found: dict[int, Event] = {}
+    page = select(outbox).order_by(outbox.c.seq).limit(limit).subquery()
+    last = tx.execute(select(page.c.seq).order_by(page.c.seq.desc()).limit(1)).scalar()
+    if last is None:
+        return []
+    rows = tx.execute(select(outbox.c.seq, events).join(events, public).where(outbox.c.seq <= last))
+    found.update({row.seq: _event_of(row, n=row.n, cid=row.cid) for row in rows})
+    rows = tx.execute(
+        select(outbox.c.seq, personal_events)
+        .join(personal_events, personal)
+        .where(outbox.c.seq <= last)
+    )
+    found.update({row.seq: _event_of(row, pn=row.pn, to=row.member) for row in rows})
+    return [Pending(seq, found[seq]) for seq in sorted(found)]
+
+
+def published(tx: Transaction, seqs: Sequence[int]) -> None:
+    """Take events out of the outbox."""
+    tx.execute(delete(outbox).where(outbox.c.seq.in_(seqs)))
+
+
+def _row_of(event: Event) -> dict[str, Any]:
+    fact = msgspec.json.encode(event.fact).decode()
+    return {"id": event.id, "at": event.at, "kind": event.fact.KIND, "fact": fact}
+
+
+def _event_of(
+    row: Row[Any],
+    *,
+    n: int | None = None,
+    pn: int | None = None,
+    cid: str | None = None,
+    to: UserId | None = None,
+) -> Event:
+    fact = msgspec.json.decode(row.fact, type=FACTS[row.kind])
+    return Event(id=row.id, room=row.room, at=row.at, fact=fact, n=n, pn=pn, cid=cid, to=to)

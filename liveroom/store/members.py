@@ -1,0 +1,202 @@
+"""Rows of members and of their relation to a room, read and written inside a command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, func, select, update
+
+from liveroom.domain.actors import AgeBand
+from liveroom.domain.ids import RoomId, TenantId, UserId
+from liveroom.domain.members import Member, public_name
+from liveroom.domain.recognition import PREFERS_MAX, Profile, Purchase
+from liveroom.domain.tiers import Thresholds, tier_of
+from liveroom.store.dialect import insert_new
+from liveroom.store.port import Transaction
+from liveroom.store.tables import follows, members, order_lines, orders, room_members, visits
+
+COUNTED_ORDERS_MAX: Final = 200
+"""Preferences are read from this many of somebody's latest orders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """Somebody in one room: the record (a blank one for a stranger) and the relation."""
+
+    member: Member
+    known: bool
+    nickname: str | None
+    visits: int
+    room_orders: int
+    pn: int
+
+    def name(self, claim: str | None = None) -> str:
+        """Name them as others see them."""
+        return public_name(
+            user=self.member.id, claim=claim or self.nickname, record=self.member.name
+        )
+
+
+def find(tx: Transaction, tenant: TenantId, user: UserId) -> Member | None:
+    """Read a member record."""
+    query = select(members).where(members.c.tenant == tenant, members.c.id == user)
+    row = tx.execute(query).first()
+    return _member_of(row) if row else None
+
+
+def guest(tx: Transaction, tenant: TenantId, room: RoomId | None, user: UserId) -> Guest:
+    """Read somebody and their relation to a room."""
+    member = find(tx, tenant, user)
+    relation = None
+    if room is not None:
+        relation = tx.execute(select(room_members).where(*_related(tenant, room, user))).first()
+    return Guest(
+        member=member or Member(id=user),
+        known=member is not None,
+        nickname=relation.nickname if relation else None,
+        visits=relation.visits if relation else 0,
+        room_orders=relation.orders if relation else 0,
+        pn=relation.pn if relation else 0,
+    )
+
+
+def ensure(tx: Transaction, tenant: TenantId, user: UserId, *, at: int) -> bool:
+    """Make a stranger a member; False when they are one already."""
+    return insert_new(tx, members, {"tenant": tenant, "id": user, "created_at": at})
+
+
+def change(tx: Transaction, tenant: TenantId, user: UserId, values: Mapping[str, Any]) -> None:
+    """Change fields of a member record."""
+    if values:
+        mine = update(members).where(members.c.tenant == tenant, members.c.id == user)
+        tx.execute(mine.values(**values))
+
+
+def note_purchase(tx: Transaction, tenant: TenantId, user: UserId, total: int) -> int:
+    """Add a paid order to a member's lifetime; returns what they have spent in all."""
+    counted = (
+        update(members)
+        .where(members.c.tenant == tenant, members.c.id == user)
+        .values(spent=members.c.spent + total, orders=members.c.orders + 1)
+    )
+    return int(tx.execute(counted.returning(members.c.spent)).scalar_one())
+
+
+def nth_order(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> int:
+    """Take the next ordinal of somebody's orders in a room; it is never given again."""
+    relate(tx, tenant, room, user)
+    counted = update(room_members).where(*_related(tenant, room, user))
+    taken = counted.values(orders=room_members.c.orders + 1).returning(room_members.c.orders)
+    return int(tx.execute(taken).scalar_one())
+
+
+def relate(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> None:
+    """Make sure that somebody has a row in a room."""
+    insert_new(tx, room_members, {"tenant": tenant, "room": room, "member": user})
+
+
+def remember_nickname(
+    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, nickname: str
+) -> None:
+    """Keep the name the room has seen, for what happens while its bearer is away."""
+    relate(tx, tenant, room, user)
+    tx.execute(update(room_members).where(*_related(tenant, room, user)).values(nickname=nickname))
+
+
+def visit(
+    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, *, occasion: str, at: int
+) -> bool:
+    """Count a visit once per occasion; False when it was counted before."""
+    key = {"tenant": tenant, "room": room, "member": user, "occasion": occasion}
+    if not insert_new(tx, visits, {**key, "at": at}):
+        return False
+    relate(tx, tenant, room, user)
+    mine = update(room_members).where(*_related(tenant, room, user))
+    tx.execute(mine.values(visits=room_members.c.visits + 1))
+    return True
+
+
+def profile(
+    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, thresholds: Thresholds
+) -> Profile:
+    """Project what recognition needs from the truth."""
+    somebody = guest(tx, tenant, room, user)
+    member = somebody.member
+    return Profile(
+        user=user,
+        name=somebody.name(),
+        tier=tier_of(member.spent, thresholds),
+        orders=member.orders,
+        room_orders=somebody.room_orders,
+        visits=somebody.visits,
+        last=_last_purchase(tx, tenant, user) if member.orders else None,
+        prefers=_prefers(tx, tenant, user) if member.orders else (),
+    )
+
+
+def set_follow(
+    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, *, on: bool, at: int
+) -> int:
+    """Follow or stop; returns how the number of followers changes."""
+    key = {"tenant": tenant, "room": room, "member": user}
+    if on:
+        return int(insert_new(tx, follows, {**key, "at": at}))
+    gone = delete(follows).where(*(follows.c[name] == value for name, value in key.items()))
+    return -tx.execute(gone).rowcount
+
+
+def follows_room(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> bool:
+    """Whether somebody follows a room."""
+    mine = [follows.c.tenant == tenant, follows.c.room == room, follows.c.member == user]
+    return tx.execute(select(follows.c.at).where(*mine)).first() is not None
+
+
+def _related(tenant: TenantId, room: RoomId, user: UserId) -> list[Any]:
+    table = room_members.c
+    return [table.tenant == tenant, table.room == room, table.member == user]
+
+
+def _last_purchase(tx: Transaction, tenant: TenantId, user: UserId) -> Purchase | None:
+    row = tx.execute(
+        select(order_lines.c.product, order_lines.c.title, orders.c.paid_at)
+        .join(
+            orders,
+            (orders.c.tenant == order_lines.c.tenant) & (orders.c.id == order_lines.c.order_id),
+        )
+        .where(orders.c.tenant == tenant, orders.c.member == user)
+        .order_by(orders.c.paid_at.desc(), orders.c.placed_at.desc(), order_lines.c.line)
+        .limit(1)
+    ).first()
+    return Purchase(product=row.product, title=row.title, at=row.paid_at) if row else None
+
+
+def _prefers(tx: Transaction, tenant: TenantId, user: UserId) -> tuple[str, ...]:
+    latest = (
+        select(orders.c.id)
+        .where(orders.c.tenant == tenant, orders.c.member == user)
+        .order_by(orders.c.paid_at.desc())
+        .limit(COUNTED_ORDERS_MAX)
+    )
+    what = func.coalesce(order_lines.c.category, order_lines.c.title)
+    bought = func.sum(order_lines.c.quantity)
+    ranked = (
+        select(what)
+        .where(order_lines.c.tenant == tenant, order_lines.c.order_id.in_(latest))
+        .group_by(what)
+        .order_by(bought.desc(), what)
+        .limit(PREFERS_MAX)
+    )
+    return tuple(tx.execute(ranked).scalars())
+
+
+def _member_of(row: Row[Any]) -> Member:
+    return Member(
+        id=row.id,
+        name=row.name,
+        age_band=AgeBand(row.age_band) if row.age_band else None,
+        public_orders=row.public_orders,
+        ritual=row.ritual,
+        spent=row.spent,
+        orders=row.orders,
+        created_at=row.created_at,
+    )

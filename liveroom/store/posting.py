@@ -1,0 +1,162 @@
+"""The stored ledger: posts a bundle that the domain decided, and guards the floors again.
+
+Accounts with a floor have a balance row, locked in order of names; the others are only
+lines, so that two gifts to one host never wait for each other.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
+
+from liveroom.domain.ids import TenantId, UserId
+from liveroom.domain.ledger import (
+    NOTHING,
+    Account,
+    Balance,
+    Bundle,
+    Line,
+    check_sums,
+    net_amounts,
+    post,
+)
+from liveroom.store.dialect import insert_new
+from liveroom.store.port import Transaction
+from liveroom.store.tables import accounts, bundles, ledger_lines
+
+PAGE = 50
+"""Lines of one page of somebody's ledger."""
+
+
+def wallet_of(user: UserId) -> Account:
+    """Name somebody's coin wallet: it never goes below zero."""
+    return Account(f"user:{user}", "coins", "wallet", floor=0)
+
+
+def earnings_of(host: str) -> Account:
+    """Name what a host earns from gifts."""
+    return Account(f"host:{host}", "coins", "earned")
+
+
+PLATFORM = Account("platform", "coins", "fee")
+ISSUER = Account("issuer", "coins", "issued")
+
+
+def _is(tenant: TenantId, account: Account) -> list[ColumnElement[bool]]:
+    return [accounts.c.tenant == tenant, accounts.c.id == account.id]
+
+
+def balance_of(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
+    """Read what a guarded account holds."""
+    row = tx.execute(
+        select(accounts.c.balance, accounts.c.version).where(*_is(tenant, account))
+    ).first()
+    return Balance(row.balance, row.version) if row else NOTHING
+
+
+def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -> dict[str, Line]:
+    """Post a bundle; returns its lines by account id.
+
+    Raises:
+        Refused: the unit's code when a guarded account would fall below its floor.
+
+    """
+    guarded = [account for account in net_amounts(bundle) if account.floor is not None]
+    balances = {account.id: _lock(tx, tenant, account) for account in guarded}
+    lines = post(balances, bundle)
+    check_sums(lines)
+    for line in lines:
+        if line.account.floor is not None:
+            _write_balance(tx, tenant, line)
+    tx.execute(
+        insert(bundles).values(
+            tenant=tenant, id=bundle.id, cause=bundle.cause, ref=bundle.ref, at=at
+        )
+    )
+    tx.execute(insert(ledger_lines), [_row_of(tenant, bundle, line) for line in lines])
+    return {line.account.id: line for line in lines}
+
+
+def _lock(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
+    locked = select(accounts.c.balance, accounts.c.version).where(*_is(tenant, account))
+    row = tx.execute(locked.with_for_update()).first()
+    if row is None:
+        values = {
+            "tenant": tenant,
+            "id": account.id,
+            "owner": account.owner,
+            "unit": account.unit,
+            "purpose": account.purpose,
+            "floor": account.floor,
+        }
+        insert_new(tx, accounts, values)
+        row = tx.execute(locked.with_for_update()).one()
+    return Balance(row.balance, row.version)
+
+
+def _write_balance(tx: Transaction, tenant: TenantId, line: Line) -> None:
+    written = tx.execute(
+        update(accounts)
+        .where(*_is(tenant, line.account), accounts.c.version == line.version - 1)
+        .where(accounts.c.balance + line.amount == line.balance)
+        .values(balance=line.balance, version=line.version)
+    )
+    assert written.rowcount == 1, f"{line.account.id} changed under its lock"
+
+
+def _row_of(tenant: TenantId, bundle: Bundle, line: Line) -> dict[str, Any]:
+    guarded = line.account.floor is not None
+    return {
+        "tenant": tenant,
+        "bundle": bundle.id,
+        "account": line.account.id,
+        "unit": line.account.unit,
+        "amount": line.amount,
+        "balance": line.balance if guarded else None,
+        "version": line.version if guarded else None,
+    }
+
+
+def lines_of(
+    tx: Transaction, tenant: TenantId, account: Account, *, before: int | None
+) -> Sequence[Row[Any]]:
+    """List an account's lines, newest first, with their bundle's cause, ref and time."""
+    table = ledger_lines.c
+    query = (
+        select(table.seq, table.amount, table.unit, table.balance, table.version)
+        .add_columns(bundles.c.id, bundles.c.cause, bundles.c.ref, bundles.c.at)
+        .join(bundles, (bundles.c.tenant == table.tenant) & (bundles.c.id == table.bundle))
+        .where(table.tenant == tenant, table.account == account.id)
+        .order_by(table.version.desc())
+        .limit(PAGE + 1)
+    )
+    if before is not None:
+        query = query.where(table.version < before)
+    return tx.execute(query).all()
+
+
+def audit(tx: Transaction) -> list[str]:
+    """Check the whole ledger; returns a sentence for each fault."""
+    table = ledger_lines.c
+    sums = select(table.tenant, table.bundle, table.unit, func.sum(table.amount).label("total"))
+    grouped = sums.group_by(table.tenant, table.bundle, table.unit)
+    faults = [
+        f"bundle {row.bundle} of {row.tenant} sums to {row.total} {row.unit}"
+        for row in tx.execute(grouped.having(func.sum(table.amount) != 0))
+    ]
+    stated = {
+        (row.tenant, row.id): Balance(row.balance, row.version)
+        for row in tx.execute(select(accounts))
+    }
+    counted: dict[tuple[str, str], Balance] = {}
+    guarded = select(ledger_lines).where(table.version.is_not(None))
+    for row in tx.execute(guarded.order_by(table.tenant, table.account, table.version)):
+        key = (row.tenant, row.account)
+        before = counted.get(key, NOTHING)
+        if (row.version, row.balance) != (before.version + 1, before.amount + row.amount):
+            faults.append(f"{row.account} of {row.tenant} does not follow at {row.version}")
+        counted[key] = Balance(row.balance, row.version)
+    for key, balance in stated.items():
+        if counted.get(key, NOTHING) != balance:
+            faults.append(f"{key[1]} of {key[0]} states {balance.amount}, its lines say otherwise")
+    return faults
