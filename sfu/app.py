@@ -93,7 +93,7 @@ class Media:
             sock,
             self._desk,
             self._engine,
-            lambda event: self._desk.track_changed(event, now=self._clock()),
+            self._desk.track_changed,
             self._on_join_step,
             self._clock,
         )

@@ -222,7 +222,7 @@ class Desk:
         if session.state is State.SUSPENDED:
             self._signed(session, now=now)
 
-    def track_changed(self, event: TrackEvent, *, now: float) -> None:
+    def track_changed(self, event: TrackEvent) -> None:
         """Turn the engine's news of one track into news of a host."""
         session = self._sessions.get(event.session)
         if session is None or session.direction is not Direction.PUBLISH:
@@ -236,7 +236,6 @@ class Desk:
         if session.role != "host" or bool(playing) == was_playing:
             return
         if playing:
-            self._outlets.act(self._engine.bind(session.room, HOST_SLOT, session.id, now=now))
             self._tell("live", session)
         else:
             self._tell("away", session, reason=str(event.change))
@@ -368,6 +367,9 @@ class Desk:
         self._outlets.on_join_step("dtls", now - (session.checked_at or session.opened_at))
         self._arm(session)
         self._outlets.act(self._engine.connect(session.id, now=now))
+        if session.direction is Direction.PUBLISH and session.role == "host":
+            # Before the first packet: it may begin the only key frame for a while.
+            self.bind(session.room, HOST_SLOT, session.id, now=now)
 
     def _claim(self, address: Address, session: Session, *, now: float) -> bool:
         """Let a session take an address over only from one that is silent there (RFC 8445)."""
