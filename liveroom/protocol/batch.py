@@ -131,7 +131,9 @@ def _sort(
     texts: list[Event] = []
     enters: list[Event] = []
     for event in events:
-        if event.fact.AUDIENCE is Audience.HOST:
+        if event.n is not None:
+            durable.append(event)
+        elif event.fact.AUDIENCE is Audience.HOST:
             cues.append(event)
         elif event.fact.DELIVERY is Delivery.TEXT:
             texts.append(event)

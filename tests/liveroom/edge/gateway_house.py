@@ -71,7 +71,7 @@ class FakeServices:
     asked: list[tuple[str, bytes]] = field(default_factory=list)
     likes: int = 0
     entering: asyncio.Event = field(default_factory=asyncio.Event)
-    on_enter: Callable[[], None] | None = None
+    asked_in: asyncio.Event = field(default_factory=asyncio.Event)
     breaks: bool = False
 
     def __post_init__(self) -> None:
@@ -122,8 +122,8 @@ class FakeServices:
         if room != ROOM:
             raise Refused("no_such_room")
         texts, offset = tuple(self.texts[-20:]), len(self.history)
-        if self.on_enter is not None:
-            self.on_enter()
+        personal = len(self.mine.get(actor.user, ()))
+        self.asked_in.set()
         await self.entering.wait()
         return Entry(
             actor=replace(actor, tenant=TenantId("shop")),
@@ -143,7 +143,7 @@ class FakeServices:
             ),
             epoch=EPOCH,
             offset=offset,
-            personal=len(self.mine.get(actor.user, ())),
+            personal=personal,
         )
 
     async def missed(
