@@ -12,6 +12,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
 from liveroom.domain.actors import Actor, Role
+from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
 from liveroom.edge.api.access import acting, authenticate, find_room, owned
 from liveroom.edge.api.backend import Backend
@@ -44,11 +45,11 @@ def is_media_path(path: str) -> bool:
     return path.startswith("/v1/rooms/") and len(parts) >= 5 and parts[4] in ("whip", "whep")
 
 
-def check_publisher(backend: Backend, actor: Actor) -> None:
+def check_publisher(backend: Backend, actor: Actor, room: RoomId) -> None:
     """Refuse who may not publish: others than hosts, and guests without a seat."""
     if actor.role not in PUBLISHERS:
         raise Refused("forbidden", "Publishing needs a token of role host, or guest with a seat.")
-    if actor.role is Role.GUEST and not backend.seated(actor.room, actor.user):
+    if actor.role is Role.GUEST and not backend.seated(room, actor.user):
         raise Refused("no_seat")
 
 
@@ -58,7 +59,7 @@ async def _admit(backend: Backend, kind: str, room: str, headers: Mapping[str, s
     place = await find_room(backend, room)
     actor = owned(acting(claims, headers), place)
     if kind == "whip":
-        check_publisher(backend, actor)
+        check_publisher(backend, actor, place.id)
     return actor
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from liveroom.domain.actors import ANY_ROOM, Actor, Role
 from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.domain.refusals import Refused
-from liveroom.domain.rooms import Room, RoomDraft
+from liveroom.domain.rooms import Broadcast, Room, RoomDraft
 from liveroom.edge.api.table import (
     ANYONE,
     HOSTS_AND_MERCHANTS,
@@ -123,10 +123,16 @@ class ReportShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndedShown(msgspec.Struct, frozen=True, kw_only=True):
-    """The broadcast that was ended, with its report; null when none was going on."""
+    """A broadcast with its report once it ended; null when there is none."""
 
     broadcast: BroadcastShown | None
     report: ReportShown | None
+
+
+class BroadcastList(msgspec.Struct, frozen=True, kw_only=True):
+    """A room's evenings, newest first."""
+
+    broadcasts: list[EndedShown]
 
 
 async def create(call: Call, body: RoomBody) -> dict[str, Any]:
@@ -170,10 +176,18 @@ async def end(call: Call) -> dict[str, Any]:
     ended = await call.backend.services.rooms.end(call.bearer(), call.place().id)
     if ended is None:
         return {"broadcast": None, "report": None}
-    return {
-        "broadcast": present_room(replace(call.place(), broadcast=ended))["broadcast"],
-        "report": ended.report,
-    }
+    return _reported(call.place(), ended)
+
+
+def _reported(room: Room, broadcast: Broadcast) -> dict[str, Any]:
+    shown = present_room(replace(room, broadcast=broadcast))["broadcast"]
+    return {"broadcast": shown, "report": broadcast.report}
+
+
+async def list_broadcasts(call: Call) -> dict[str, Any]:
+    """List a room's evenings with their reports, newest first."""
+    found = await call.backend.services.rooms.broadcasts(call.bearer(), call.place().id)
+    return {"broadcasts": [_reported(call.place(), broadcast) for broadcast in found]}
 
 
 async def join(call: Call) -> Joined:
@@ -278,6 +292,14 @@ ROWS = (
         handle=end,
         access=MERCHANTS,
         answer=EndedShown,
+    ),
+    Row(
+        method="GET",
+        path="/v1/rooms/{room}/broadcasts",
+        summary="List a room's broadcasts with their reports.",
+        handle=list_broadcasts,
+        access=HOSTS_AND_MERCHANTS,
+        answer=BroadcastList,
     ),
     Row(
         method="POST",
