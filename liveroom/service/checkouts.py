@@ -6,7 +6,6 @@ goes back on the shelf, whichever is written first.
 
 from typing import Any
 
-import structlog
 from sqlalchemy import Row, insert, update
 
 from liveroom.domain.actors import Actor
@@ -25,6 +24,7 @@ from liveroom.domain.orders import (
     total_of,
 )
 from liveroom.domain.refusals import Refused
+from liveroom.observe import logger
 from liveroom.service.access import Access, Door, require_name
 from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice, PaymentOutcome
@@ -34,7 +34,7 @@ from liveroom.store import keys, members, shop
 from liveroom.store.port import Transaction
 from liveroom.store.tables import checkouts
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 
 def _line_of(row: Row[Any]) -> OrderLine:

@@ -49,7 +49,7 @@ class Entry:
     """The answer to coming in; `actor` has its tenant resolved, use it for what follows.
 
     `offset` is the room's last `n`, `personal` the person's last `pn` in the room: nothing
-    up to them is to be shown as an event afterwards.
+    up to them is to be shown as an event afterwards. `at` is when they came in (UTC ms).
     """
 
     actor: Actor
@@ -59,6 +59,7 @@ class Entry:
     epoch: str
     offset: int
     personal: int
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

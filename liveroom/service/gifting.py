@@ -11,6 +11,7 @@ from liveroom.domain.gifts import CATALOGUE, Combo, Gift
 from liveroom.domain.ids import EventId, RoomId, TenantId
 from liveroom.domain.ledger import Bundle, Transfer, split
 from liveroom.domain.members import may_pay
+from liveroom.observe import LEDGER_TRANSFERS
 from liveroom.service.access import Access, Door, require_name
 from liveroom.service.ports import Ports
 from liveroom.store import journal, keys, members, posting
@@ -74,7 +75,9 @@ class Gifting:
                 tx, scope, command=asked, at=at, answer_type=GiftReceipt, effect=effect
             )
 
-        receipt: GiftReceipt = (await self._ports.store.run(command)).unwrap()
+        outcome = await self._ports.store.run(command)
+        receipt: GiftReceipt = outcome.unwrap()
+        LEDGER_TRANSFERS.inc(0 if outcome.again else 1)
         return receipt
 
     def _give(

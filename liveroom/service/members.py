@@ -16,6 +16,7 @@ from liveroom.domain.members import (
 )
 from liveroom.domain.orders import check_amount
 from liveroom.domain.refusals import Refused
+from liveroom.observe import LEDGER_TRANSFERS
 from liveroom.service.access import MERCHANTS, Access, require, require_name
 from liveroom.service.entry import Me
 from liveroom.service.ports import Ports
@@ -67,7 +68,9 @@ class Members:
             scope = keys.Scope(tenant=tenant, command="member", subject="", key=key)
             return keys.once(tx, scope, command=draft, at=at, answer_type=Member, effect=effect)
 
-        member: Member = (await self._ports.store.run(command)).unwrap()
+        outcome = await self._ports.store.run(command)
+        member: Member = outcome.unwrap()
+        LEDGER_TRANSFERS.inc(1 if draft.coins and not outcome.again else 0)
         self._profiles.forget(tenant, draft.id)
         return member
 

@@ -20,6 +20,7 @@ from liveroom.domain.recognition import (
 )
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
+from liveroom.observe import EVENTS_DROPPED, RECOGNITION_SECONDS
 from liveroom.service.access import CUSTOMERS, HOSTS, Access, require
 from liveroom.service.entry import Entry
 from liveroom.service.ports import Ports
@@ -51,11 +52,15 @@ class Recognising:
         actor, room = entry.actor, entry.room
         if actor.anonymous or actor.role not in CUSTOMERS:
             return
-        profile = await self._visited(actor, room)
+        try:
+            profile = await self._visited(actor, room)
+        except Refused:
+            EVENTS_DROPPED.labels("cue", "store").inc()
+            return
         at = self._ports.now_ms()
         facts: list[Fact] = []
         if profile.returning:
-            self._offer(room, profile, at)
+            self._offer(room, profile, entry.at or at)
             facts.append(
                 WelcomedBack(
                     tier=profile.tier,
@@ -67,7 +72,7 @@ class Recognising:
             )
         if profile.returning or self._ports.online(room.id) < CROWD:
             facts.append(Entered(user=actor.user, name=profile.name, tier=profile.tier))
-        await self._release(room.id, at)
+        await self._release(room.id)
         events = tuple(self._event(room.id, at, fact, actor.user) for fact in facts)
         if events:
             await self._ports.bus.publish(Publication(room.id, events))
@@ -106,7 +111,7 @@ class Recognising:
         at = self._ports.now_ms()
         for room, queue in list(self._queues.items()):
             if queue.waiting():
-                await self._release(room, at)
+                await self._release(room)
             if not queue.current(at=at):
                 del self._queues[room]
 
@@ -131,11 +136,14 @@ class Recognising:
     def _offer(self, room: Room, profile: Profile, at: int) -> None:
         queue = self._queues.setdefault(room.id, RecognitionQueue(self._ports.policy.queue))
         card = card_of(profile, at=at, language=room.language)
-        queue.offer(self._event(room.id, at, card, profile.user), at=at)
+        if queue.offer(self._event(room.id, at, card, profile.user), at=at):
+            EVENTS_DROPPED.labels("cue", "queue").inc()
 
-    async def _release(self, room: RoomId, at: int) -> None:
-        queue = self._queues.get(room)
+    async def _release(self, room: RoomId) -> None:
+        queue, at = self._queues.get(room), self._ports.now_ms()
         released = queue.release(at=at) if queue else []
+        for event in released:
+            RECOGNITION_SECONDS.observe((at - event.at) / 1_000)
         if released:
             await self._ports.bus.publish(Publication(room, tuple(released)))
 

@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-import structlog
-
 from liveroom.bus.port import Bus, Publication
 from liveroom.domain.events import Event
 from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
+from liveroom.observe import logger
 from liveroom.store import journal
 from liveroom.store.port import Store
 
 RETRY_S: Final = 1.0
 """The pause after the bus or the store failed."""
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 
 class Relay:

@@ -153,6 +153,7 @@ class Rooms:
 
     async def enter(self, actor: Actor, room: RoomId) -> Entry:
         """Let somebody in: everything current, read in one transaction."""
+        at = self._ports.now_ms()
         actor, door = await self._access.enter(actor, room)
 
         def command(tx: Transaction) -> tuple[RoomState, Card, int]:
@@ -174,6 +175,7 @@ class Rooms:
             epoch=state.epoch,
             offset=state.n,
             personal=personal,
+            at=at,
         )
 
     def _snapshot(self, actor: Actor, state: RoomState) -> Snapshot:

@@ -9,13 +9,13 @@ import random
 from collections.abc import Callable
 from typing import Final, final
 
-import structlog
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from liveroom.domain.refusals import Refused
+from liveroom.observe import logger
 from liveroom.store.migrating import at_head
 from liveroom.store.port import (
     COMMANDS_WAITING_MAX,
@@ -35,7 +35,7 @@ JITTER_S: Final = 0.02
 """The first pause between tries; it doubles, and a random half of it is left away."""
 _CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 
 def engine_for(url: URL) -> AsyncEngine:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-import structlog
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from liveroom.domain.refusals import Refused
+from liveroom.observe import logger
 from liveroom.store.migrating import at_head, migrate
 from liveroom.store.port import (
     COMMANDS_WAITING_MAX,
@@ -41,7 +41,7 @@ _PRAGMAS: Final = (
     "PRAGMA busy_timeout=5000",
 )
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
