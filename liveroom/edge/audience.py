@@ -125,6 +125,7 @@ class Audience:
         self._sweep_took = 0.0
         self._sweep: Iterator[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._unsubscribe = bus.subscribe(room, self.deliver)
 
     @property
@@ -250,9 +251,11 @@ class Audience:
         if due is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer_at <= due:
                 return
             self._timer.cancel()
+        # uvloop's handle of a time that has come already knows no `when()`.
+        self._timer_at = due
         self._timer = self._loop.call_at(due, self._flush)
 
     def _due(self) -> float | None:

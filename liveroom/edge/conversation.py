@@ -86,6 +86,7 @@ class Conversation:
         self._work: deque[Hello | Say | Gift | Ask] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._group: asyncio.TaskGroup
         self._actor: Actor | None = None
         self._room: RoomId | None = None
@@ -144,9 +145,11 @@ class Conversation:
             return
         due = min(deadline, self._loop.time() + ARM_AT_MOST_S)
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer_at <= due:
                 return  # it looks again when it fires
             self._timer.cancel()
+        # uvloop's handle of a time that has come already knows no `when()`.
+        self._timer_at = due
         self._timer = self._loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
