@@ -144,7 +144,7 @@ export interface You {
   readonly name: string
   readonly role: string
   readonly tier?: Tier
-  readonly coins?: number
+  readonly coins?: number | null
   readonly points?: number
   readonly following?: boolean
   readonly anonymous?: boolean
@@ -173,10 +173,17 @@ export interface Counters {
 }
 
 export interface Snapshot {
-  readonly stage?: { readonly slots?: readonly Slot[] } | null
+  readonly stage?: { readonly slots?: readonly Slot[] } | readonly Slot[] | null
   readonly pin?: Product | null
   readonly rounds?: readonly unknown[]
   readonly counters?: Counters
   readonly texts?: readonly RoomEvent[]
   readonly recognised?: readonly RecognisedEvent[]
+}
+
+/** The slots of a snapshot's stage, which comes bare or under `slots`. */
+export function slotsOf(snapshot: Snapshot): readonly Slot[] {
+  const stage = snapshot.stage
+  if (!stage) return []
+  return 'slots' in stage ? (stage.slots ?? []) : (stage as readonly Slot[])
 }

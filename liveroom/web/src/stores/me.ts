@@ -18,13 +18,13 @@ export interface Card {
   readonly user?: string
   readonly name?: string
   readonly tier?: Tier
-  readonly coins?: number
+  readonly coins?: number | null
   readonly points?: number
   readonly orders?: number
   readonly visits?: number
   readonly spent?: number
   readonly adult?: boolean
-  readonly next?: { readonly tier: Tier; readonly missing: number; readonly share?: number } | null
+  readonly to_next?: { readonly tier: Tier; readonly missing: number; readonly share?: number } | null
 }
 
 export interface MeStore {

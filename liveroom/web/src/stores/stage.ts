@@ -1,6 +1,6 @@
 /** The stage: is the host there, is the broadcast on, since when. */
 
-import type { Phase, Room, Slot } from '@sdk'
+import { slotsOf, type Phase, type Room, type Slot } from '@sdk'
 import { computed, reactive } from 'vue'
 
 export interface StageStore {
@@ -19,7 +19,7 @@ export function stageStore(room: Room): StageStore {
     state.title = card.broadcast?.title ?? card.title
     state.startedAt = card.started_at ?? card.broadcast?.started_at ?? state.startedAt
   })
-  room.on('reset', (snapshot) => (state.slots = snapshot.stage?.slots ?? []))
+  room.on('reset', (snapshot) => (state.slots = slotsOf(snapshot)))
   room.on('stage', (event) => (state.slots = event.slots))
   room.on('broadcast', (event) => {
     state.phase = event.phase
