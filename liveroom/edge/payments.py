@@ -94,17 +94,26 @@ class HttpPayments:
         secret: the key shared with it.
         notice_url: tells where the provider reports payments, asked at each use.
         now_ms: UTC milliseconds.
+        transport: how to reach it, for tests.
 
     """
 
     def __init__(
-        self, url: str, secret: str, notice_url: Callable[[], str], now_ms: Callable[[], int]
+        self,
+        url: str,
+        secret: str,
+        notice_url: Callable[[], str],
+        now_ms: Callable[[], int],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._secret = secret
         self._notice_url = notice_url
         self._now_ms = now_ms
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+        self._http = httpx.AsyncClient(
+            timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=transport
+        )
         self._log = logger("payments")
 
     async def create(self, order: OrderId, amount: int, title: str) -> Payment:
