@@ -131,7 +131,7 @@ class Followers:
             for group in self._groups.values():
                 for leg in group.legs:
                     if leg in legs:
-                        leg.skipped(-len(kept.payload))
+                        leg.replayed(len(kept.payload))
                         self.give(leg, kept, group.shape, touched)
 
     def give(self, leg: Leg, stored: Stored, shape: Shape, touched: list[Outbox]) -> None:

@@ -192,6 +192,11 @@ class Leg:
         self._packets_before -= 1
         self._bytes_before -= size
 
+    def replayed(self, size: int) -> None:
+        """Note a packet that this leg got after the source had forwarded it."""
+        self._packets_before += 1
+        self._bytes_before += size
+
     def repair(
         self, lost: Iterable[int], *, round_trip_s: float, sent: bytes, now: float
     ) -> list[Packet]:
