@@ -64,6 +64,7 @@ bench: install ## measure joins on this machine
 	$(BIN)/python -m bench join --viewers 50 --rate 10
 
 wheel: install ## a wheel with the built pages inside, in build/wheel
+	rm -rf build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel .
 
 lock: ## resolve requirements.lock anew (hashes, no addresses)

@@ -89,11 +89,14 @@ def environment_for(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(environment: dict[str, str], log: Path) -> Iterator[RunningServer]:
+def running(
+    environment: dict[str, str], log: Path, *, python: str | Path = sys.executable
+) -> Iterator[RunningServer]:
     """Start `liveroom serve` and wait until it is ready; SIGTERM at the end."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "liveroom", "serve"],
+            [str(python), "-m", "liveroom", "serve"],
+            cwd=log.parent,
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
