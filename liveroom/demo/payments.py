@@ -203,6 +203,7 @@ class PaymentSandbox:
             [open_payment, pay, show],
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "POST", "OPTIONS"]),
             openapi_config=None,
+            logging_config=None,
         )
 
     def _shown(self, payment: SandboxPayment) -> dict[str, Any]:

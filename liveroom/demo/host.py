@@ -1,0 +1,158 @@
+"""The demo's host: publishes video from a process of its own, pins, and says a few words.
+
+When a person goes live as the same host in the studio, this publisher's session is taken over;
+it then stays quiet and comes back once nobody is on air. It must never fight a person.
+"""
+
+import asyncio
+import multiprocessing
+from itertools import cycle
+from multiprocessing.process import BaseProcess
+
+import httpx
+
+from liveroom.client import publish
+from liveroom.client.room import RoomClient
+from liveroom.client.samples import SourceUnusable
+from liveroom.client.sources import TEST, open_producer
+from liveroom.client.visit import CommandRefused, RoomClosed
+from liveroom.demo.backend import ShopBackend
+from liveroom.demo.shop import HOST, HOST_LINES, ITEMS, ROOM
+
+POLL_S = 1.0
+QUIET_POLLS = 2
+"""How often in a row nobody must be on air before the demo's host comes back."""
+PIN_INTERVAL_S = 45.0
+LINE_INTERVAL_S = 20.0
+HANDS_OFF_S = 300.0
+"""How long pins are left alone after a person pinned something."""
+STOP_TIMEOUT_S = 5.0
+
+
+class SourceFailed(Exception):  # noqa: N818 - said to the person who started the demo
+    """The file given as the host's picture cannot be sent."""
+
+
+class Broadcaster:
+    """Keeps the host on air while nobody else is."""
+
+    def __init__(self, shop: ShopBackend, source: str | None) -> None:
+        self._shop = shop
+        self._source = source or TEST
+        self._process: BaseProcess | None = None
+
+    async def run(self) -> None:
+        """Publish, and publish again whenever nobody does.
+
+        Raises:
+            SourceFailed: the source cannot be read.
+
+        """
+        quiet = QUIET_POLLS
+        while True:
+            quiet = 0 if await self._is_live() else quiet + 1
+            if quiet > QUIET_POLLS:
+                quiet = 0
+                await self._publish_once()
+            await asyncio.sleep(POLL_S)
+
+    async def stop(self) -> None:
+        """End the publishing process, which DELETEs its session."""
+        process = self._process
+        if process is None or not process.is_alive():
+            return
+        process.terminate()
+        await asyncio.to_thread(process.join, STOP_TIMEOUT_S)
+        if process.is_alive():
+            process.kill()
+
+    async def _is_live(self) -> bool:
+        try:
+            return await self._shop.host_is_live()
+        except httpx.HTTPError:
+            return True
+
+    async def _publish_once(self) -> None:
+        url = f"{self._shop.base_url}/v1/rooms/{ROOM}/whip"
+        token = self._shop.token(HOST, "host")
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(
+            target=_publish, args=(self._source, url, token), name="demo-host", daemon=True
+        )
+        self._process.start()
+        await _wait_ended(self._process)
+        if self._process.exitcode == publish.SOURCE_UNUSABLE:
+            raise SourceFailed(f"{self._source} cannot be sent; try another file.")
+
+
+async def _wait_ended(process: BaseProcess) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+
+
+def _publish(source: str, url: str, token: str) -> None:
+    """Run in the child process."""
+    copy = source != TEST and _can_copy(source)
+    raise SystemExit(publish.run(source, url, token, copy, once=True, quiet=True))
+
+
+def _can_copy(source: str) -> bool:
+    try:
+        open_producer(source, copy=True).close()
+    except SourceUnusable:
+        return False
+    return True
+
+
+class Stagehand:
+    """Pins one product after the other and talks, in the host's name."""
+
+    def __init__(self, shop: ShopBackend) -> None:
+        self._shop = shop
+        self._ours: str | None = None
+        self._hands_off_until = 0.0
+
+    async def run(self) -> None:
+        """Pin and talk until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pin())
+            group.create_task(self._talk())
+
+    async def _pin(self) -> None:
+        loop = asyncio.get_running_loop()
+        for item in cycle(ITEMS):
+            if loop.time() >= self._hands_off_until:
+                try:
+                    self._ours = item.id
+                    await self._shop.pin(item.id)
+                except (CommandRefused, httpx.HTTPError):
+                    self._ours = None
+            await asyncio.sleep(PIN_INTERVAL_S)
+
+    async def _talk(self) -> None:
+        lines = cycle(HOST_LINES)
+        while True:
+            token = self._shop.token(HOST, "host")
+            try:
+                async with RoomClient(self._shop.base_url, ROOM, token) as client:
+                    watching = asyncio.create_task(self._watch(client))
+                    try:
+                        while True:
+                            await asyncio.sleep(LINE_INTERVAL_S)
+                            await client.say(next(lines))
+                    finally:
+                        watching.cancel()
+            except (CommandRefused, RoomClosed, httpx.HTTPError, OSError, TimeoutError):
+                await asyncio.sleep(LINE_INTERVAL_S)
+
+    async def _watch(self, client: RoomClient) -> None:
+        async for event in client:
+            product = event.fields.get("product")
+            pinned = product.get("id") if isinstance(product, dict) else None
+            if event.kind == "pin" and pinned != self._ours:
+                self._hands_off_until = asyncio.get_running_loop().time() + HANDS_OFF_S
