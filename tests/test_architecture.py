@@ -50,7 +50,16 @@ LAYERS: dict[str, set[str]] = {
         "sfu.app",
         "sfu.config",
     },
-    "liveroom.demo": {"liveroom.app", "liveroom.client", "liveroom.config", "liveroom.protocol"},
+    "liveroom.demo": {
+        "liveroom.app",
+        "liveroom.client",
+        "liveroom.config",
+        "liveroom.domain",
+        "liveroom.edge",
+        "liveroom.observe",
+        "liveroom.protocol",
+        "liveroom.service",
+    },
     "liveroom.minting": {"liveroom.config", "liveroom.domain", "liveroom.edge"},
     "liveroom.__main__": {"liveroom.commands", "liveroom.minting"},
     "liveroom.commands": {
