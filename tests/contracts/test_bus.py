@@ -1,0 +1,111 @@
+"""What every bus promises, shown on each implementation."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from liveroom.bus.local import LocalBus
+from liveroom.bus.port import Bus, Publication
+from liveroom.domain.events import Entered, Event
+from liveroom.domain.ids import EventId, RoomId, UserId
+
+HERE, THERE = RoomId("here"), RoomId("there")
+
+
+@pytest_asyncio.fixture(params=["local"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    made: Bus = {"local": LocalBus}[request.param]()
+    await made.start()
+    yield made
+    await made.close()
+
+
+def news(room: RoomId, name: str) -> Publication:
+    fact = Entered(user=UserId(name), name=name, tier="basic")
+    return Publication(room, (Event(id=EventId(name), room=room, at=1, fact=fact),), likes=2)
+
+
+async def test_subscribers_get_their_room_in_order(bus: Bus) -> None:
+    taken: list[Publication] = []
+    bus.subscribe(HERE, taken.append)
+    sent = [news(HERE, f"n{index}") for index in range(50)]
+    for publication in sent:
+        await bus.publish(publication)
+        await bus.publish(news(THERE, "other"))
+    assert taken == sent
+
+
+async def test_every_subscriber_gets_every_publication_once(bus: Bus) -> None:
+    first: list[Publication] = []
+    second: list[Publication] = []
+    bus.subscribe(HERE, first.append)
+    bus.subscribe(HERE, second.append)
+    await bus.publish(news(HERE, "a"))
+    assert first == second == [news(HERE, "a")]
+
+
+async def test_one_callable_may_subscribe_twice_and_leave_once(bus: Bus) -> None:
+    taken: list[Publication] = []
+    leave = bus.subscribe(HERE, taken.append)
+    bus.subscribe(HERE, taken.append)
+    leave()
+    await bus.publish(news(HERE, "a"))
+    assert len(taken) == 1
+
+
+async def test_nothing_comes_after_unsubscribing_and_doing_it_twice_is_harmless(bus: Bus) -> None:
+    taken: list[Publication] = []
+    leave = bus.subscribe(HERE, taken.append)
+    await bus.publish(news(HERE, "a"))
+    leave()
+    leave()
+    await bus.publish(news(HERE, "b"))
+    assert [publication.events[0].id for publication in taken] == ["a"]
+
+
+async def test_who_subscribes_to_all_hears_every_room(bus: Bus) -> None:
+    taken: list[RoomId] = []
+    leave = bus.subscribe_all(lambda publication: taken.append(publication.room))
+    await bus.publish(news(HERE, "a"))
+    await bus.publish(news(THERE, "b"))
+    leave()
+    leave()
+    await bus.publish(news(HERE, "c"))
+    assert taken == [HERE, THERE]
+
+
+async def test_a_failing_subscriber_does_not_stop_the_others(bus: Bus) -> None:
+    taken: list[Publication] = []
+
+    def fail(_publication: Publication) -> None:
+        raise RuntimeError("a subscriber's bug")
+
+    bus.subscribe(HERE, fail)
+    bus.subscribe(HERE, taken.append)
+    bus.subscribe_all(taken.append)
+    await bus.publish(news(HERE, "a"))
+    await bus.publish(news(HERE, "b"))
+    assert len(taken) == 4
+
+
+async def test_subscribing_and_leaving_during_a_delivery_is_safe(bus: Bus) -> None:
+    taken: list[str] = []
+
+    def once(publication: Publication) -> None:
+        taken.append(publication.events[0].id)
+        leave()
+        bus.subscribe(HERE, lambda later: taken.append(later.events[0].id + "-later"))
+
+    leave = bus.subscribe(HERE, once)
+    await bus.publish(news(HERE, "a"))
+    await bus.publish(news(HERE, "b"))
+    assert taken == ["a", "b-later"]
+
+
+async def test_a_closed_bus_delivers_nothing(bus: Bus) -> None:
+    taken: list[Publication] = []
+    bus.subscribe(HERE, taken.append)
+    await bus.close()
+    await bus.publish(news(HERE, "a"))
+    assert taken == []
