@@ -12,6 +12,8 @@ from liveroom.edge.api.problems import invalid_of
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
+NOT_JSON = "The body is not well-formed JSON (RFC 8259)."
+
 _ID = re.compile(ID_PATTERN)
 
 
@@ -33,12 +35,24 @@ def decode(wanted: type[Body], raw: bytes) -> Body:
 
     """
     try:
+        raw.decode()  # the decoder does not look into the texts of unknown keys
         body: Body = _decoder(wanted).decode(raw)
     except msgspec.ValidationError as error:
+        _check_well_formed(raw)
         raise invalid_of(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("bad_request", "The body is not well-formed JSON (RFC 8259).") from error
+        raise Refused("bad_request", NOT_JSON) from error
     return body
+
+
+def _check_well_formed(raw: bytes) -> None:
+    """Refuse what is no JSON at all, before any field of it is blamed."""
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refused("bad_request", NOT_JSON) from error
 
 
 def check_json(content_type: str | None) -> None:

@@ -1,9 +1,13 @@
 """What the API tests share: the real app over real services on SQLite, and a small media fake."""
 
+import asyncio
 import itertools
+import tempfile
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ from liveroom.edge.tokens import Tokens
 from liveroom.service.paying import Payment
 from liveroom.service.ports import Ports
 from liveroom.service.services import Services, build_services
-from liveroom.store.database import open_store
+from liveroom.store.database import open_store, upgrade
 
 SECRET = "a secret of the tests, long enough for HS256"
 ADMIN_KEY = "the admin key of the tests"
@@ -166,6 +170,17 @@ class House:
         return user
 
 
+@cache
+def _template() -> bytes:
+    """Keep a migrated, empty database, so that each test starts from a copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        runner = threading.Thread(target=lambda: asyncio.run(upgrade(f"sqlite:///{path}")))
+        runner.start()
+        runner.join()
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def open_house(
     folder: Path, dist: Path | None = None, **settings: Any
@@ -174,6 +189,7 @@ async def open_house(
     clock = [START_MS]
     ids = itertools.count(1)
     new_id = lambda: f"id{next(ids):08d}"  # noqa: E731
+    (folder / "liveroom.db").write_bytes(_template())
     store = await open_store(f"sqlite:///{folder / 'liveroom.db'}")
     bus, media, payments = LocalBus(), FakeMedia(), FakePayments()
     services = build_services(
