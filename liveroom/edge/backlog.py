@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import final
 
 from liveroom.protocol.codec import Codec
-from liveroom.protocol.messages import Message
+from liveroom.protocol.messages import Fields, Message
 
 BACKLOG_BYTES_MAX = 256 * 1024
 """Above it a viewer is closed with 4001 and resumes by offset."""
@@ -34,7 +34,7 @@ class Prepared:
     __slots__ = ("_frames", "essential", "inessential", "message")
 
     def __init__(
-        self, message: Message, *, essential: "Prepared | None", inessential: int = 0
+        self, message: Message | Fields, *, essential: "Prepared | None", inessential: int = 0
     ) -> None:
         self.message = message
         self.essential = essential
@@ -49,7 +49,7 @@ class Prepared:
         return frame
 
 
-def essential(message: Message) -> Prepared:
+def essential(message: Message | Fields) -> Prepared:
     """Prepare a message that is never skipped."""
     prepared = Prepared(message, essential=None)
     prepared.essential = prepared

@@ -18,7 +18,7 @@ from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.observe import EVENTS_DROPPED, GATEWAY_FRAMES
 from liveroom.protocol.closing import SLOW, after_ms, closing_of, reason_of
 from liveroom.protocol.codec import Codec, codec_of
-from liveroom.protocol.messages import Bye, Message
+from liveroom.protocol.messages import Bye, Fields, Message
 
 WRITE_HIGH_BYTES = 32 * 1024
 """Above it the transport asks us to pause; it resumes when it is empty."""
@@ -86,7 +86,7 @@ class Connection(ServerConnection):
             self.backlog.clear()
             self.end(SLOW)
 
-    def say(self, message: Message) -> None:
+    def say(self, message: Message | Fields) -> None:
         """Send one message to this viewer alone; it is never skipped."""
         self.offer(essential(message))
 

@@ -26,7 +26,19 @@ from liveroom.edge.welcoming import position_of, welcome
 from liveroom.observe import EVENTS_DROPPED, JOIN_SECONDS, logger
 from liveroom.protocol.closing import BAD_TOKEN, FULL, INTERNAL, RESTART, code_of
 from liveroom.protocol.codec import JSON
-from liveroom.protocol.messages import Ask, Gift, Hello, Like, No, Ok, Say, Token
+from liveroom.protocol.messages import (
+    Ask,
+    Fields,
+    Gift,
+    Hello,
+    Like,
+    Message,
+    No,
+    Ok,
+    Say,
+    Token,
+    answered,
+)
 from liveroom.protocol.session import (
     Action,
     Answer,
@@ -200,11 +212,13 @@ class Conversation:
     async def _carry_out(self, command: Say | Gift | Ask) -> None:
         try:
             async with asyncio.timeout(COMMAND_WITHIN_S):
-                answer: Ok | No = await self._call(command)
+                answer: Message | Fields = await self._call(command)
         except Refused as refused:
             answer = _no(command.id, refused)
         except TimeoutError:
             answer = _no(command.id, Refused("unavailable"))
+        except RecursionError:
+            answer = _no(command.id, Refused("invalid", "The map under with is too deep."))
         except Exception:
             self._broke("command failed", command=type(command).__name__)
             return
@@ -212,7 +226,7 @@ class Conversation:
             self._session.carried_out()
         self._connection.say(answer)
 
-    async def _call(self, command: Say | Gift | Ask) -> Ok:
+    async def _call(self, command: Say | Gift | Ask) -> Ok | Fields:
         services = self._house.services
         assert self._actor is not None
         assert self._room is not None
@@ -226,7 +240,7 @@ class Conversation:
             case Ask(id=id_, do=do, with_=with_):
                 arguments = self._arguments(with_)
                 result = await services.asking.ask(self._actor, self._room, do, arguments, id_)
-                return Ok(id=id_, result=dict(result))
+                return answered(id_, dict(result))
             case _:
                 assert_never(command)
 

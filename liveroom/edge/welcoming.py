@@ -32,7 +32,7 @@ def present_card(card: Card) -> Fields:
 def present_snapshot(snapshot: Snapshot, *, online: int, is_host: bool) -> Fields:
     """Make the map of everything current; only the host gets the cards of the recognised."""
     fields: Fields = {
-        "stage": {"slots": [present_slot(slot) for slot in snapshot.stage]},
+        "stage": [present_slot(slot) for slot in snapshot.stage],
         "pin": present_product(snapshot.pin),
         "rounds": [present(event) for event in snapshot.rounds],
         "texts": [present(event) for event in snapshot.texts],

@@ -15,6 +15,7 @@ from liveroom.protocol.messages import (
     COMMAND_ID_LENGTH_MAX,
     Ask,
     ClientMessage,
+    Fields,
     Gift,
     Hello,
     Like,
@@ -105,12 +106,12 @@ class Codec:
     def __repr__(self) -> str:
         return f"Codec({self.name})"
 
-    def encode(self, message: Message) -> bytes:
+    def encode(self, message: Message | Fields) -> bytes:
         """Encode one message: the payload of a frame."""
         payload: bytes = self._encoder.encode(message)
         return payload
 
-    def frame(self, message: Message) -> bytes:
+    def frame(self, message: Message | Fields) -> bytes:
         """Encode one message as a whole server frame, ready for any socket of this codec."""
         return write_frame(self.encode(message), is_text=self.is_text)
 

@@ -147,14 +147,13 @@ class ToYou(Message, frozen=True, kw_only=True, tag="to_you"):
 
 
 class Ok(Message, frozen=True, kw_only=True, tag="ok"):
-    """A command was carried out; each command fills the fields it has."""
+    """A command was carried out; each fills the fields it has, `ask` adds its own beside them."""
 
     id: str
     event: str | UnsetType = UNSET
     text: str | UnsetType = UNSET
     n: Number | UnsetType = UNSET
     coins_left: Number | UnsetType = UNSET
-    result: Fields | UnsetType = UNSET
 
 
 class No(Message, frozen=True, kw_only=True, tag="no"):
@@ -184,6 +183,11 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     code: Code
     why: str
     after_ms: Milliseconds | UnsetType = UNSET
+
+
+def answered(id_: str, fields: Fields) -> Fields:
+    """Make the `ok` of an `ask`: its own fields at the top, never over `t` and `id`."""
+    return {**fields, "t": "ok", "id": id_}
 
 
 ServerMessage = Welcome | Batch | ToYou | Ok | No | Pong | Move | Bye

@@ -259,6 +259,7 @@ class Guest:
         self.websocket = websocket
         self.codec = codec
         self.seen: list[ServerMessage] = []
+        self.raw: dict[str, Any] = {}
         self.welcome: Welcome
 
     async def send(self, **fields: Any) -> None:
@@ -277,7 +278,10 @@ class Guest:
 
     async def read(self) -> ServerMessage:
         async with asyncio.timeout(WITHIN_S):
-            message = self.codec.decode_answer(await self.websocket.recv())
+            data = await self.websocket.recv()
+        module = msgspec.json if self.codec is JSON else msgspec.msgpack
+        self.raw = module.decode(data)
+        message = self.codec.decode_answer(data)
         self.seen.append(message)
         return message
 

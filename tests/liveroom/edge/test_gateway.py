@@ -119,7 +119,7 @@ async def test_ask_hands_its_arguments_on_as_json(house: House, codec: Codec) ->
     await ming.send_map({"t": "ask", "id": "a1", "do": "follow", "with": {"x": [1, "二"]}})
     answer = await ming.answer("a1")
     assert isinstance(answer, Ok)
-    assert answer.result == {"following": True, "followers": 1}
+    assert ming.raw == {"t": "ok", "id": "a1", "following": True, "followers": 1}
     assert json.loads(house.fake.asked[0][1]) == {"x": [1, "二"]}
 
 
