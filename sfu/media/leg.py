@@ -74,8 +74,6 @@ class _Passage(NamedTuple):
     splice: Splice
     history: History
     shape: Shape
-    payload_type: int
-    last: int | None
 
 
 @final
@@ -172,7 +170,7 @@ class Leg:
         self.outbox.begun = True
         self._packets_before -= source.forwarded
         self._bytes_before -= source.forwarded_bytes
-        passage = _Passage(splice, source.history, shape, stored.payload_type, None)
+        passage = _Passage(splice, source.history, shape)
         self._passages.append(passage)
 
     def halt(self) -> None:
@@ -185,7 +183,6 @@ class Leg:
         self._last_timestamp = (source.newest_timestamp + self.timestamp_shift) & 0xFFFFFFFF
         self._last_at = source.newest_arrived
         self.active = False
-        self._passages[-1] = self._passages[-1]._replace(last=self._last_sequence)
 
     def skipped(self, size: int) -> None:
         """Note a packet that the source forwarded and this leg did not get."""
@@ -225,12 +222,8 @@ class Leg:
             source = sequence - passage.splice.sequence_shift
             if source < passage.splice.first:
                 continue
-            if passage.last is not None and sequence > passage.last:
-                return None
             stored = passage.history.get(source)
-            if stored is None or stored.payload_type != passage.payload_type:
-                return None
-            return passage, stored
+            return None if stored is None else (passage, stored)
         return None
 
     def _resend(self, sequence: int, passage: _Passage, stored: Stored, sent: bytes) -> Packet:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from sfu.media.model import Kind, TrackChange
+from sfu.media.model import Kind, TrackChange, TrackSpec
 from sfu.media.track import STALL_AFTER_S
 from sfu.packet import rtcp, rtp
 
@@ -141,6 +141,25 @@ class TestStart:
         rising(scene.got())
         assert len(scene.got("bob")) == 1
 
+    def test_what_is_late_from_before_a_change_of_codec_is_dropped(self, scene, codecs):
+        host = scene.publish(codecs={96: codecs["vp8"], 102: codecs["h264"]})
+        scene.watch(codecs={codecs["vp8"]: 120, codecs["h264"]: 125})
+        host.key()
+        late = host.lose()
+        repair = rtp.write(
+            marker=False,
+            payload_type=97,
+            sequence=5,
+            timestamp=1,
+            ssrc=77,
+            payload=rtp.write_rtx_payload(host.next["v"] + 1, b"\x10\x01ahead"),
+        )
+        host.payload_type["v"] = 102
+        host.send("v", b"\x65idr")
+        scene.receive("host", late, repair)
+        assert [p.payload_type for p in scene.got()] == [120, 125]
+        assert scene.engine.stats().dropped == {"old_codec": 2}
+
 
 class TestLoss:
     def test_a_hole_is_asked_for_and_stays_open_for_the_late_packet(self, scene):
@@ -245,6 +264,14 @@ class TestLoss:
         assert scene.asked(kind=rtcp.Nack) == []
         assert scene.engine.stats().dropped in ({"jump": 1}, {"too_old": 1})
 
+    def test_two_strays_with_a_packet_between_are_no_new_numbering(self, scene):
+        host = scene.publish()
+        scene.watch()
+        host.key()
+        for sequence in (5000, 11, 5001, 12):
+            scene.receive("host", host.packet("v", DELTA, sequence=sequence))
+        assert len(rising(scene.got())) == 3
+
     def test_alternating_numbers_cost_nothing_and_ask_for_nothing(self, scene):
         host = scene.publish()
         host.key()
@@ -301,7 +328,7 @@ class TestLoss:
         for _ in range(10):
             scene.nack(scene.got()[0].sequence)
             scene.pass_time(0.2)
-        assert len(scene.got(ssrc=50_001)) == 3
+        assert len(rising(scene.got(ssrc=50_001))) == 3
         assert scene.engine.stats().repairs_refused == 7
 
     def test_a_number_is_not_answered_again_within_a_round_trip(self, scene):
@@ -534,6 +561,7 @@ class TestLiveness:
         assert (len(scene.media["ann"]), len(scene.reports["ann"])) == (2, 2)
         before = len(scene.asked())
         scene.engine.resume("ann", now=scene.now)
+        assert scene.engine.deadline() == scene.now
         scene.pass_time(0)
         assert len(scene.asked()) == before + 1
         host.send("v")
@@ -662,6 +690,29 @@ class TestStreams:
             host.ssrc["v"] = ssrc
             host.send("v")
         assert scene.engine.stats().dropped == {"unknown_ssrc": 2000}
+
+    def test_a_publisher_has_eight_ssrcs_at_most(self, scene, codecs):
+        tracks = [
+            TrackSpec(
+                mid=str(n),
+                kind=Kind.AUDIO,
+                codecs={100 + n: codecs["opus"]},
+                feedback=frozenset(),
+            )
+            for n in range(10)
+        ]
+        scene.engine.publish("choir", "room", tracks, now=scene.now)
+        for n in range(10):
+            data = rtp.write(
+                marker=False,
+                payload_type=100 + n,
+                sequence=1,
+                timestamp=1,
+                ssrc=n,
+                payload=b"x",
+            )
+            scene.receive("choir", data)
+        assert scene.engine.stats().dropped == {"ssrc_cap": 2}
 
     def test_an_unknown_mid_and_an_unknown_payload_type_are_dropped(self, scene):
         host = scene.publish(known_ssrc=False)
