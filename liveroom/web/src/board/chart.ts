@@ -4,7 +4,7 @@ import { LineChart, type LineSeriesOption } from 'echarts/charts'
 import { GridComponent, TooltipComponent, type GridComponentOption, type TooltipComponentOption } from 'echarts/components'
 import { connect, init, use, type ComposeOption, type EChartsType } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
-import { clock, decimal } from '@/i18n/format'
+import { clock, clockSeconds, decimal } from '@/i18n/format'
 import type { Theme } from '@/shared/theme'
 import type { Metric } from './metrics'
 import type { Sample } from './samples'
@@ -23,6 +23,9 @@ export function createChart(element: HTMLElement): Chart {
   return chart
 }
 
+/** Below this span the axis tells seconds. */
+const SHORT_MS = 4 * 60_000
+
 const INK = {
   dark: { text: '#8d96a8', line: '#2b3040', box: '#1c1f29', strong: '#f4f5f8' },
   light: { text: '#636c7e', line: '#dfe3eb', box: '#ffffff', strong: '#14161d' },
@@ -31,6 +34,7 @@ const INK = {
 export function optionOf(metric: Metric, label: string, unit: string, samples: readonly Sample[], theme: Theme): Option {
   const ink = INK[theme]
   const colour = metric.colour[theme]
+  const short = (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0) < SHORT_MS
   return {
     animation: false,
     grid: { top: 12, right: 14, bottom: 24, left: 8, containLabel: true },
@@ -46,8 +50,8 @@ export function optionOf(metric: Metric, label: string, unit: string, samples: r
       type: 'time',
       axisLine: { lineStyle: { color: ink.line } },
       axisTick: { show: false },
-      axisLabel: { color: ink.text, hideOverlap: true, formatter: (at: number) => clock(at) },
-      splitNumber: 4,
+      axisLabel: { color: ink.text, hideOverlap: true, formatter: (at: number) => (short ? clockSeconds(at) : clock(at)) },
+      splitNumber: 3,
     },
     yAxis: {
       type: 'value',
