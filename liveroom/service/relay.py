@@ -19,6 +19,8 @@ from liveroom.store.port import Store
 
 RETRY_S: Final = 1.0
 """The pause after the bus or the store failed."""
+STOP_S_MAX: Final = 5.0
+"""How long a stop waits for the last events; later ones are published at the next start."""
 
 _log = logger(__name__)
 
@@ -30,6 +32,8 @@ class Relay:
         self._store = store
         self._bus = bus
         self._woken = asyncio.Event()
+        self._draining = asyncio.Lock()  # two drains at once would publish twice
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -39,26 +43,28 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self) -> None:
-        """Stop following, then publish the rest."""
+        """Publish the rest, then follow no more; the store still has what the bus refused."""
         self._store.on_written = None
+        self._stopping = True
+        self._woken.set()
         if self._task is not None:
+            await asyncio.wait([self._task], timeout=STOP_S_MAX)
             self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
-        await self.drain()
 
     async def drain(self) -> int:
         """Publish until the outbox is empty; returns how many events went out."""
         count = 0
-        while pending := await self._store.run(journal.unpublished):
-            for publication in by_room([one.event for one in pending]):
-                await self._bus.publish(publication)
-            await self._store.run(partial(journal.published, seqs=[one.seq for one in pending]))
-            count += len(pending)
+        async with self._draining:
+            while pending := await self._store.run(journal.unpublished):
+                for publication in by_room([one.event for one in pending]):
+                    await self._bus.publish(publication)
+                seqs = [one.seq for one in pending]
+                await self._store.run(partial(journal.published, seqs=seqs))
+                count += len(pending)
         return count
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             await self._woken.wait()
             self._woken.clear()
             try:
