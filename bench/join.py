@@ -178,7 +178,7 @@ def _report(run: _Run, empty: Usage | None, held: _Held) -> Report:
         figures |= {
             "server CPU, share of a core": spent_s / held.took_s,
             "server CPU, µs per delivered packet": spent_s / max(1, held.packets) * 1e6,
-            "server CPU, ms per join": (held.before.cpu_s - empty.cpu_s)
+            "server CPU while joining, ms per viewer": (held.before.cpu_s - empty.cpu_s)
             / max(1, run.plan.viewers)
             * 1e3,
             "server memory, MiB": held.after.resident_bytes / 2**20,

@@ -6,6 +6,7 @@ The HTML holds its plots as inline SVG, so it opens anywhere without network. Pu
 
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ class Report:
         console.print(steps)
         rest = Table(show_header=False)
         for name, value in self.figures.items():
-            rest.add_row(name, "–" if value is None else f"{value:,.2f}".removesuffix(".00"))
+            rest.add_row(name, _figure(value))
         for reason, count in self.failures.items():
             rest.add_row(f"failed: {reason}", str(count))
         console.print(rest)
@@ -101,8 +102,7 @@ class Report:
         )
         heads = "".join(f"<th>p{p}</th>" for p in PERCENTILES)
         figures = "".join(
-            f"<tr><td>{html.escape(name)}</td>"
-            f"<td>{'–' if value is None else f'{value:,.2f}'}</td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td>{_figure(value)}</td></tr>"
             for name, value in self.figures.items()
         )
         failed = "".join(
@@ -125,7 +125,8 @@ def curves(distributions: Sequence[Distribution]) -> str:
     drawn = [one for one in distributions if one.values and one.unit == distributions[0].unit]
     if not drawn:
         return "<p>Nothing was measured.</p>"
-    top = max(max(one.values) for one in drawn) or 1.0
+    top = _round_up(max(max(one.values) for one in drawn))
+    legend: list[str] = []
     scale_x, scale_y = (WIDTH - LEFT - 12) / top, HEIGHT - BOTTOM - TOP
     parts = [_grid(top, drawn[0].unit)]
     for number, one in enumerate(drawn):
@@ -138,10 +139,27 @@ def curves(distributions: Sequence[Distribution]) -> str:
         parts.append(
             f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" '
             f'stroke-width="2"><title>{html.escape(one.name)}</title></polyline>'
-            f'<text x="{WIDTH - 130}" y="{TOP + 140 - 16 * number + 16 * len(drawn)}" '
-            f'fill="{colour}">{html.escape(one.name)}</text>'
         )
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
+        legend.append(f'<li><span style="background:{colour}"></span>{html.escape(one.name)}</li>')
+    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
+    return f"{drawing}<ul>{''.join(legend)}</ul>"
+
+
+def _round_up(value: float) -> float:
+    """Find the next axis end that divides into five round steps."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(
+        power * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if power * step >= value
+    )
+
+
+def _figure(value: float | None) -> str:
+    """Write a figure with as many digits as it deserves."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _grid(top: float, unit: str) -> str:
@@ -156,7 +174,7 @@ def _grid(top: float, unit: str) -> str:
         x = LEFT + step / 5 * (WIDTH - LEFT - 12)
         lines.append(
             f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
-            f"{top * step / 5:,.0f}</text>"
+            f"{top * step / 5:,.5g}</text>"
         )
     middle = (LEFT + WIDTH) / 2
     lines.append(
@@ -175,6 +193,8 @@ _PAGE = """<!doctype html>
  td, th {{ padding: .25rem .75rem; text-align: right; border-bottom: 1px solid #8884; }}
  td:first-child, th:first-child {{ text-align: left; }}
  svg {{ width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
+ ul {{ list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0; }}
+ li span {{ display: inline-block; width: .8em; height: .8em; margin-right: .4em; }}
  .grid {{ stroke: #8884; }} .facts {{ opacity: .75; }}
 </style>
 <h1>{title}</h1>

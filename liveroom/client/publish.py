@@ -145,6 +145,8 @@ class _Publishing:
             await starting
             self._backoff.succeeded()
             source.start()
+            if not self._console.is_terminal:
+                self._console.print(f"Live at {self._url}", markup=False, highlight=False)
             await self._watch(source, publisher)
         finally:
             await publisher.stop()
