@@ -1,8 +1,8 @@
 """A small HTTP shell around `sfu.app.Media`, run as a program by the tests of real peers.
 
-Prints one JSON line with its ports, then serves until stdin closes. A bearer token is
-"role:user". `/stats` tells what the media server counted, `/page` is an empty page for a
-browser. HTTP/1.1, one request per connection.
+Prints one JSON line with its ports, then one with what the media server counted for each line
+on stdin, and ends when stdin does. A bearer token is "role:user"; `/page` is an empty page for
+a browser. HTTP/1.1, one request per connection.
 """
 
 import argparse
@@ -75,10 +75,6 @@ class Shell:
     async def _route(
         self, method: str, path: str, headers: dict[str, str], body: bytes, peer: str
     ) -> Reply:
-        if path == "/stats":
-            return Reply(
-                200, {"Content-Type": "application/json"}, json.dumps(self.stats()).encode()
-            )
         if path == "/page":
             return Reply(200, {"Content-Type": "text/html"}, b"<!doctype html><title>t</title>")
         found = ROUTE.fullmatch(path)
@@ -131,7 +127,8 @@ async def main() -> None:
     port = server.sockets[0].getsockname()[1]
     print(json.dumps({"http": port, "media": shell.media.port}), flush=True)
     loop = asyncio.get_running_loop()
-    await loop.run_in_executor(None, sys.stdin.read)
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        print(json.dumps(shell.stats()), flush=True)
     server.close()
     await shell.media.close()
 

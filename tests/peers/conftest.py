@@ -1,0 +1,162 @@
+"""A closed network and a media server in it, for clients nobody here wrote."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+INTERFACE = "10.77.0.1"
+LOOPBACK = "127.0.0.1"
+WAIT_S = 20.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder drives real clients."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.peers)
+
+
+@dataclass
+class Network:
+    """A network namespace kept alive by one sleeping process."""
+
+    holder: subprocess.Popen[bytes]
+
+    def inside(self, *command: str) -> list[str]:
+        """Return the command line that runs a command in the namespace."""
+        return ["nsenter", "--target", str(self.holder.pid), "--net", *command]
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a process in the namespace."""
+        return subprocess.Popen(self.inside(*command), text=True, **options)
+
+
+@dataclass
+class Shell:
+    """A running `shell.py`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stats(self) -> dict[str, Any]:
+        """Ask what the media server has counted."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def wait(
+        self, condition: Callable[[dict[str, Any]], object], what: str, seconds: float = WAIT_S
+    ) -> dict[str, Any]:
+        """Wait until the numbers fulfil a condition; return them."""
+        deadline = time.monotonic() + seconds
+        while not condition(numbers := self.stats()):
+            assert time.monotonic() < deadline, f"not in {seconds} s: {what}; {numbers}"
+            time.sleep(0.05)
+        return numbers
+
+
+def kinds(numbers: dict[str, Any]) -> list[str]:
+    """Name the events so far."""
+    return [event["kind"] for event in numbers["events"]]
+
+
+def packets(numbers: dict[str, Any], kind: str) -> int:
+    """Count a publisher's packets of one kind."""
+    return sum(
+        track["packets"]
+        for session in numbers["sessions_by_id"].values()
+        for track in session["tracks"]
+        if track["kind"] == kind
+    )
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """One closed network for all tests of peers."""
+    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip("this user may not make a network namespace (unshare --net)")
+    holder = subprocess.Popen([str(HERE / "closed_net.sh"), "sleep", "infinity"])
+    network = Network(holder)
+    deadline = time.monotonic() + WAIT_S
+    while INTERFACE not in _addresses(network) or not _is_ready(holder):
+        assert time.monotonic() < deadline, "the namespace did not come up"
+        time.sleep(0.02)
+    yield network
+    holder.terminate()
+    holder.wait()
+
+
+def _addresses(network: Network) -> str:
+    command = network.inside("ip", "-brief", "addr")
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _is_ready(holder: subprocess.Popen[bytes]) -> bool:
+    return Path(f"/proc/{holder.pid}/comm").read_text().strip() == "sleep"
+
+
+@pytest.fixture
+def shell(network: Network, request: pytest.FixtureRequest) -> Iterator[Shell]:
+    """A media server in the closed network; parametrize indirectly with its host."""
+    host = getattr(request, "param", INTERFACE)
+    process = network.start(
+        sys.executable,
+        str(HERE / "shell.py"),
+        "--host",
+        host,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    port = json.loads(process.stdout.readline())["http"]
+    yield Shell(process, f"http://{host}:{port}")
+    process.stdin.close()
+    process.wait(WAIT_S)
+    process.stdout.close()
+
+
+@pytest.fixture
+def ffmpeg(network: Network) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ffmpeg publishers; those still running at the end are ended."""
+    import imageio_ffmpeg
+
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    started: list[subprocess.Popen[str]] = []
+
+    def publish(url: str, token: str, *, seconds: float, gop: int = 30) -> subprocess.Popen[str]:
+        process = network.start(
+            program,
+            *("-hide_banner", "-loglevel", "error", "-nostdin"),
+            *("-re", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=15"),
+            *("-re", "-f", "lavfi", "-i", "sine=f=440:r=48000"),
+            *("-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast"),
+            *("-tune", "zerolatency", "-bf", "0", "-g", str(gop), "-pix_fmt", "yuv420p"),
+            *("-c:a", "libopus", "-ar", "48000", "-ac", "2", "-t", str(seconds)),
+            *("-authorization", token, "-f", "whip", url),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        started.append(process)
+        return process
+
+    yield publish
+    for process in started:
+        # Once its session was taken over ffmpeg ends on nothing less.
+        process.kill()
+        process.wait(WAIT_S)

@@ -1,0 +1,152 @@
+"""Chromium's own WebRTC on an empty page: no library of ours in between."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.peers.conftest import LOOPBACK, WAIT_S, Network, Shell, kinds, packets
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed"),
+    pytest.mark.parametrize("shell", [LOOPBACK], indirect=True),
+]
+
+SCRIPT = """
+async function post(url, token, pc) {
+  await pc.setLocalDescription(await pc.createOffer());
+  const headers = {"Content-Type": "application/sdp", "Authorization": "Bearer " + token};
+  const reply = await fetch(url, {method: "POST", headers, body: pc.localDescription.sdp});
+  const text = await reply.text();
+  if (reply.status !== 201) throw new Error(reply.status + " " + text);
+  await pc.setRemoteDescription({type: "answer", sdp: text});
+  return {location: reply.headers.get("Location"), tag: reply.headers.get("ETag"),
+          link: reply.headers.get("Link")};
+}
+async function publish(base, codec, encodings) {
+  const media = await navigator.mediaDevices.getUserMedia(
+    {video: {width: 640, height: 360, frameRate: 15}, audio: true});
+  const pc = window.publisher = new RTCPeerConnection();
+  pc.addTransceiver(media.getAudioTracks()[0], {direction: "sendonly"});
+  const video = pc.addTransceiver(media.getVideoTracks()[0],
+    {direction: "sendonly", sendEncodings: encodings});
+  if (codec) {
+    const all = RTCRtpSender.getCapabilities("video").codecs;
+    const isRepair = c => c.mimeType === "video/rtx";
+    video.setCodecPreferences([...all.filter(c => c.mimeType === codec), ...all.filter(isRepair)]);
+  }
+  return await post(base + "/whip/r1", "host:chromium", pc);
+}
+async function play(base) {
+  const pc = window.viewer = new RTCPeerConnection();
+  pc.addTransceiver("video", {direction: "recvonly"});
+  pc.addTransceiver("audio", {direction: "recvonly"});
+  const element = document.createElement("video");
+  element.muted = element.autoplay = true;
+  document.body.append(element);
+  const stream = element.srcObject = new MediaStream();
+  pc.ontrack = event => stream.addTrack(event.track);
+  return await post(base + "/whep/r1", "viewer:chromium", pc);
+}
+async function received() {
+  const found = {frames: 0, samples: 0, codec: null};
+  const report = await window.viewer.getStats();
+  report.forEach(entry => {
+    if (entry.type !== "inbound-rtp") return;
+    if (entry.kind === "video") {
+      found.frames = entry.framesDecoded;
+      found.codec = entry.codecId ? report.get(entry.codecId).mimeType : null;
+    } else found.samples = entry.totalSamplesReceived;
+  });
+  return found;
+}
+"""
+
+
+@pytest.fixture
+def page(network: Network, shell: Shell, tmp_path: Path) -> Iterator[Page]:
+    """A page of a browser that lives in the closed network."""
+    wrapper = tmp_path / "chromium"
+    command = " ".join(network.inside(str(CHROMIUM)))
+    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    wrapper.chmod(0o755)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(wrapper), args=FLAGS)
+        page = browser.new_page()
+        page.goto(f"{shell.url}/page")
+        page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{publish, play, received}}); }}")
+        yield page
+        browser.close()
+
+
+def wait_for_frames(page: Page, count: int) -> dict[str, Any]:
+    """Wait until so many frames are decoded; return what was received."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        seen: dict[str, Any] = page.evaluate("received()")
+        if seen["frames"] >= count:
+            return seen
+        assert time.monotonic() < deadline, f"not {count} frames in {WAIT_S} s: {seen}"
+        page.wait_for_timeout(100)
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/H264", "video/VP9", "video/AV1"])
+def test_chromium_plays_what_chromium_publishes(page: Page, shell: Shell, codec: str) -> None:
+    published = page.evaluate("([base, codec]) => publish(base, codec, [{}])", [shell.url, codec])
+    # All three can be read only because the answer exposes them to the page.
+    assert published["location"].startswith("/whip/r1/")
+    assert published["tag"].startswith('"')
+    assert 'rel="ice-server"' in published["link"]
+    page.evaluate("base => play(base)", shell.url)
+    seen = wait_for_frames(page, 30)
+    assert seen["codec"] == codec
+    assert seen["samples"] > 24_000
+    shell.wait(lambda now: packets(now, "video") > 30, "video at the server")
+
+
+def test_a_simulcast_offer_goes_on_with_one_layer(page: Page, shell: Shell) -> None:
+    layers = [{"rid": "q", "scaleResolutionDownBy": 4}, {"rid": "f"}]
+    page.evaluate("([base, layers]) => publish(base, null, layers)", [shell.url, layers])
+    page.evaluate("base => play(base)", shell.url)
+    assert wait_for_frames(page, 30)["frames"] >= 30
+
+
+def test_chromium_plays_ffmpeg_and_stays_through_a_takeover(
+    page: Page, shell: Shell, ffmpeg: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """The viewer comes first, sees the host, their successor, and never rejoins."""
+    page.evaluate("base => play(base)", shell.url)
+    ffmpeg(f"{shell.url}/whip/r1", "host:ff", seconds=60)
+    first = wait_for_frames(page, 20)
+    ffmpeg(f"{shell.url}/whip/r1", "host:ff", seconds=60)
+    shell.wait(lambda now: kinds(now).count("live") == 2, "the successor is live")
+    wait_for_frames(page, first["frames"] + 30)
+    assert page.evaluate("window.viewer.connectionState") == "connected"
+
+
+def test_closing_the_page_ends_its_sessions(page: Page, shell: Shell) -> None:
+    page.evaluate("base => publish(base, null, [{}])", shell.url)
+    shell.wait(lambda now: "live" in kinds(now), "live")
+    page.evaluate("window.publisher.close()")
+    numbers = shell.wait(lambda now: now["sessions"] == 0, "the session's end")
+    assert numbers["events"][-1]["detail"]["reason"] == "peer_closed"
+    assert "away" in kinds(numbers)
