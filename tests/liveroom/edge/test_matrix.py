@@ -1,0 +1,311 @@
+"""Every route × role × ownership: a new route without a row here fails.
+
+The expectation is written down twice, once in the API's table and once here, on purpose.
+Tokens: for the room itself, for another room of the shop, of another shop, for every room
+without naming a shop; and none. Nothing but 2xx may come of an allowed cell, nothing but
+its refusal of a forbidden one.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from liveroom.domain.actors import Role
+from tests.liveroom.edge.api_house import START_MS, House, open_house
+
+pytestmark = pytest.mark.slow
+
+ROOM, SHOP = "r1", "shop-1"
+
+ALL: Final = frozenset(str(role) for role in Role)
+MERCHANTS: Final = frozenset({"merchant", "admin"})
+HOST: Final = frozenset({"host"})
+CUSTOMERS: Final = frozenset({"viewer", "guest"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one route needs to be asked well, and who may ask it.
+
+    `roles` None = anyone, token or not. `no_token` is the answer without one.
+    `scoped` = another room's token is refused; `tenant` = another shop's token is.
+    """
+
+    roles: frozenset[str] | None
+    body: dict[str, Any] | None = None
+    key: bool = False
+    scoped: bool = False
+    tenant: bool = False
+    no_token: int = 401
+    headers: dict[str, str] = field(default_factory=dict)
+    expected: int = 2
+    """First digit of an allowed answer."""
+
+
+def anyone(**changed: Any) -> Cell:
+    return Cell(roles=None, **changed)
+
+
+ORDER = {
+    "id": "ID",
+    "user": "ann",
+    "room": ROOM,
+    "lines": [{"product": "lip", "quantity": 1, "unit_price": 1}],
+    "paid_at": START_MS,
+}
+WHIP = Cell(roles=HOST, scoped=True, tenant=True)
+WHEP = Cell(roles=ALL, scoped=True, tenant=True)
+PREFLIGHT = anyone()
+
+MATRIX: dict[tuple[str, str], Cell] = {
+    ("GET", "/healthz"): anyone(),
+    ("GET", "/readyz"): anyone(),
+    ("GET", "/metrics"): anyone(),
+    ("GET", "/openapi.json"): anyone(),
+    ("GET", "/docs"): anyone(),
+    ("POST", "/v1/rooms"): Cell(
+        roles=MERCHANTS,
+        body={"id": ROOM, "title": ROOM, "merchant": SHOP},
+        scoped=True,
+        tenant=True,
+    ),
+    ("GET", "/v1/rooms"): anyone(),
+    ("GET", "/v1/rooms/{room}"): anyone(),
+    ("POST", "/v1/rooms/{room}/end"): Cell(roles=MERCHANTS, scoped=True, tenant=True),
+    ("GET", "/v1/rooms/{room}/broadcasts"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
+    ("POST", "/v1/rooms/{room}/join"): Cell(roles=ALL, scoped=True, tenant=True, no_token=200),
+    ("GET", "/v1/rooms/{room}/numbers"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
+    ("POST", "/v1/products"): Cell(roles=MERCHANTS, body={"id": "new", "title": "t", "price": 1}),
+    ("GET", "/v1/rooms/{room}/products"): anyone(),
+    ("POST", "/v1/rooms/{room}/pin"): Cell(
+        roles=HOST, body={"product": "lip"}, scoped=True, tenant=True
+    ),
+    ("POST", "/v1/orders"): Cell(roles=MERCHANTS, body=ORDER, key=True, scoped=True, tenant=True),
+    ("POST", "/v1/rooms/{room}/checkouts"): Cell(
+        roles=CUSTOMERS, body={"product": "lip"}, key=True, scoped=True, tenant=True
+    ),
+    ("POST", "/v1/payments/notice"): anyone(expected=4),
+    ("POST", "/v1/members"): Cell(roles=MERCHANTS, body={"id": "new"}),
+    ("GET", "/v1/me"): Cell(roles=ALL),
+    ("GET", "/v1/me/ledger"): Cell(roles=ALL),
+    ("POST", "/v1/tickets"): Cell(
+        roles=MERCHANTS,
+        body={"user": "bo", "role": "viewer", "room": ROOM},
+        scoped=True,
+        tenant=True,
+    ),
+    ("POST", "/v1/tickets/trade"): anyone(body={"ticket": "none"}, expected=4),
+    ("GET", "/v1/gifts"): anyone(),
+    ("POST", "/v1/rooms/{room}/gifts"): Cell(
+        roles=CUSTOMERS, body={"gift": "rose", "count": 1}, key=True, scoped=True, tenant=True
+    ),
+    **{
+        (method, f"/v1/rooms/{{room}}/{kind}{session}"): cell
+        for kind, cell in (("whip", WHIP), ("whep", WHEP))
+        for session in ("", "/{session}")
+        for method in ("POST", "PATCH", "DELETE", "GET", "HEAD", "PUT")
+    },
+    **{
+        ("OPTIONS", f"/v1/rooms/{{room}}/{kind}{session}"): PREFLIGHT
+        for kind in ("whip", "whep")
+        for session in ("", "/{session}")
+    },
+    **{
+        (method, path): anyone(expected=5)
+        for path in ("/", "/r/{room}", "/studio/{room}", "/board/{room}")
+        for method in ("GET", "HEAD")
+    },
+    **{
+        (method, path): anyone(expected=4)
+        for path in ("/assets/{name}", "/{name}")
+        for method in ("GET", "HEAD")
+    },
+}
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as house:
+        await house.room(ROOM, merchant=SHOP)
+        await house.room("r2", merchant=SHOP)
+        await house.room("r3", merchant="shop-2")
+        shop = {"Liveroom-Merchant": SHOP}
+        product = {"id": "lip", "title": "t", "price": 1}
+        await house.good("POST", "/v1/products", json=product, headers=shop)
+        for role in Role:
+            await house.member(str(role), merchant=SHOP, coins=100)
+        house.seated.add((ROOM, "guest"))
+        yield house
+
+
+def registered(house: House) -> set[tuple[str, str]]:
+    """List what the app really serves; the framework's own OPTIONS aside."""
+    return {
+        (str(method), route.path_format)
+        for route in house.app.routes
+        if isinstance(route, HTTPRoute)
+        for method in route.methods
+        if str(method) != "OPTIONS" or "/whip" in route.path_format or "/whep" in route.path_format
+    }
+
+
+async def test_every_registered_route_has_its_row(house: House) -> None:
+    assert registered(house) == set(MATRIX)
+
+
+class Asker:
+    """Asks cells of the matrix well, each time as if for the first time."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._asked = 0
+
+    async def status(
+        self, row: tuple[str, str], token: str | None, headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Ask a route; return the status and, of a refusal, the code."""
+        method, path = row
+        cell = MATRIX[row]
+        self._asked += 1
+        kwargs: dict[str, Any] = {}
+        if cell.body is not None:
+            kwargs["json"] = {
+                name: f"id{self._asked}" if value in ("ID", "new") else value
+                for name, value in cell.body.items()
+            }
+        if cell.key:
+            kwargs["key"] = f"key{self._asked}"
+        address = path.replace("{room}", ROOM).replace("{session}", "s").replace("{name}", "x.js")
+        answer = await self._house.ask(
+            method, address, token=token, headers=headers or {}, **kwargs
+        )
+        is_problem = answer.headers.get("content-type") == "application/problem+json"
+        code = answer.json()["code"] if is_problem and method != "HEAD" else ""
+        return answer.status_code, code
+
+
+def wanted(row: tuple[str, str], role: str, *, shop: str, room: str) -> set[tuple[int, str]]:
+    """Say which statuses and codes a token may get; `shop` and `room` are own or other."""
+    cell = MATRIX[row]
+    allowed = {(cell.expected, "")}
+    if cell.roles is None:
+        return allowed
+    seated = role == "guest" and "/whip" in row[1]
+    is_role = role in cell.roles or seated
+    names_room = "{room}" in row[1]
+    if shop == "other" and names_room:
+        return {(404, "no_such_room")}
+    if room == "other" and names_room:
+        return {(403, "other_room")}
+    if not is_role:
+        return {(403, "forbidden")}
+    if shop == "other" and cell.tenant:  # the body names what belongs to the own shop
+        return {(404, "no_such_room"), (404, "not_found")}
+    if room == "other" and cell.scoped:
+        return {(403, "other_room")}
+    if shop == "other":  # a token whose room is not its shop's may find nothing
+        allowed.add((404, "no_such_room"))
+    return allowed
+
+
+def is_wanted(row: tuple[str, str], found: tuple[int, str], may: set[tuple[int, str]]) -> bool:
+    status, code = found
+    for wanted_status, wanted_code in may:
+        if wanted_status < 10 and status // 100 == wanted_status:
+            return MATRIX[row].roles is None or code == ""
+        if status == wanted_status and (row[0] == "HEAD" or code == wanted_code):
+            return True
+    return False
+
+
+async def mismatches(
+    house: House, *, shop: str, room: str, tokens: list[dict[str, Any]]
+) -> list[tuple[Any, ...]]:
+    """Ask every route with every role and every token; list what was not as wanted."""
+    asker, wrong = Asker(house), []
+    for row in ROWS:
+        for role in sorted(ALL):
+            may = wanted(row, role, shop=shop, room=room)
+            for claims in tokens:
+                token = house.token(role, user=role, **claims)
+                found = await asker.status(row, token)
+                if not is_wanted(row, found, may):
+                    wrong.append((*row, role, claims, found, may))
+    return wrong
+
+
+ROWS = sorted(MATRIX)
+
+
+async def test_without_a_token(house: House) -> None:
+    asker, wrong = Asker(house), []
+    for row in ROWS:
+        cell = MATRIX[row]
+        may = {(cell.expected, "")} if cell.roles is None else {(cell.no_token, "no_token")}
+        if cell.no_token == 200:
+            may = {(2, "")}
+        found = await asker.status(row, None)
+        if not is_wanted(row, found, may):
+            wrong.append((*row, found, may))
+    assert wrong == []
+
+
+async def test_each_role_in_the_own_room(house: House) -> None:
+    tokens = [
+        {"room": ROOM, "merchant": SHOP},
+        {"room": "*", "merchant": SHOP},
+    ]
+    assert await mismatches(house, shop="own", room="own", tokens=tokens) == []
+
+
+async def test_a_token_without_a_shop_means_the_room_s(house: House) -> None:
+    wrong = await mismatches(house, shop="own", room="own", tokens=[{"room": ROOM}])
+    assert [miss for miss in wrong if miss[2] != "admin"] == []
+    assert {miss[4][0] for miss in wrong} == {404}, "an admin acts for the default shop"
+
+
+async def test_each_role_with_a_token_of_another_room(house: House) -> None:
+    tokens = [{"room": "r2", "merchant": SHOP}]
+    before = await shop_state(house)
+    assert await mismatches(house, shop="own", room="other", tokens=tokens) == []
+    after = await shop_state(house)
+    assert after[1:] == before[1:], "another room's token changed something in this one"
+
+
+async def test_each_role_with_a_token_of_another_shop(house: House) -> None:
+    tokens = [{"room": room, "merchant": "shop-2"} for room in ("*", "r3", ROOM)]
+    before = await shop_state(house)
+    assert await mismatches(house, shop="other", room="own", tokens=tokens) == []
+    assert await shop_state(house) == before, "another shop's token changed something here"
+
+
+async def test_an_admin_without_a_shop_acts_only_for_the_header_s(house: House) -> None:
+    asker, asked = Asker(house), 0
+    token = house.token("admin", user="admin")
+    for row in ROWS:
+        cell = MATRIX[row]
+        if cell.roles is None or "admin" not in cell.roles or not cell.tenant:
+            continue
+        asked += 1
+        status, code = await asker.status(row, token, {"Liveroom-Merchant": SHOP})
+        assert status // 100 == cell.expected, (row, code)
+        if row != ("POST", "/v1/rooms"):  # there the body names the shop
+            assert (await asker.status(row, token))[0] == 404, row
+    assert asked > 10
+
+
+async def shop_state(house: House) -> list[Any]:
+    """Read everything of the shop that somebody else might have changed."""
+    headers = {"Liveroom-Merchant": SHOP}
+    viewer = house.token("viewer", user="viewer", merchant=SHOP)
+    return [
+        (await house.ask("GET", f"/v1/rooms/{ROOM}/products")).json(),
+        (await house.ask("GET", "/v1/rooms")).json(),
+        await house.good("GET", f"/v1/rooms/{ROOM}/numbers", headers=headers),
+        await house.good("GET", "/v1/me/ledger", token=viewer),
+        len([asked for asked in house.media.asked if asked["method"] != "OPTIONS"]),
+    ]
