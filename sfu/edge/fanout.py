@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..media.model import LegBatch
-from ..packet.srtp import Srtp
+from sfu.media.model import LegBatch
+from sfu.packet.srtp import Srtp
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import final
 
-from ..packet import rtcp, rtp
-from .deadlines import Deadlines
-from .leg import Leg, Outbox
-from .model import (
+from sfu.media.deadlines import Deadlines
+from sfu.media.leg import Leg, Outbox
+from sfu.media.model import (
     Datagram,
     LegBatch,
     LegSpec,
@@ -22,12 +21,13 @@ from .model import (
     TrackEvent,
     TrackSpec,
 )
-from .publisher import Publisher
-from .shape import send_time
-from .stage import Stage
-from .stats import EngineStats, SessionStats
-from .track import Drop, Track
-from .viewer import KEYFRAME_FLIGHT_S, Viewer
+from sfu.media.publisher import Publisher
+from sfu.media.shape import send_time
+from sfu.media.stage import Stage
+from sfu.media.stats import EngineStats, SessionStats
+from sfu.media.track import Drop, Track
+from sfu.media.viewer import KEYFRAME_FLIGHT_S, Viewer
+from sfu.packet import rtcp, rtp
 
 REMB_BPS = 4_000_000
 """What a publisher is told it may send when the configuration says nothing else."""

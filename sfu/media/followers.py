@@ -8,11 +8,11 @@ and leg one header and one append, nothing else.
 from collections.abc import Mapping
 from typing import final
 
-from ..packet import rtp
-from .history import Stored
-from .leg import Leg, Outbox, Source
-from .model import Codec, Packet
-from .shape import Shape, ShapeKey, shape_key
+from sfu.media.history import Stored
+from sfu.media.leg import Leg, Outbox, Source
+from sfu.media.model import Codec, Packet
+from sfu.media.shape import Shape, ShapeKey, shape_key
+from sfu.packet import rtp
 
 
 @final
@@ -71,8 +71,19 @@ class Followers:
         self._unmatched.clear()
         self.waiting = dict.fromkeys(legs)
 
-    def start(self, stored: Stored, codec: Codec, offered: Mapping[str, int]) -> list[Leg]:
-        """Start all waiting legs at a packet; those that lack the codec get nothing, counted."""
+    def start(
+        self,
+        stored: Stored,
+        codec: Codec,
+        offered: Mapping[str, int],
+        *,
+        lead: tuple[Stored, ...],
+        touched: list[Outbox],
+    ) -> list[Leg]:
+        """Start all waiting legs at a packet; those that lack the codec get nothing, counted.
+
+        The packets of `lead` are sent ahead: they bear the numbers just before.
+        """
         started: list[Leg] = []
         for leg in self.waiting:
             key = shape_key(leg.spec, codec, offered)
@@ -83,7 +94,10 @@ class Followers:
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = _Group(key)
-            leg.start(stored, group.shape)
+            leg.start(stored, group.shape, lead)
+            for packet in lead:
+                leg.replayed(len(packet.payload))
+                self.give(leg, packet, group.shape, touched)
             group.legs.append(leg)
             started.append(leg)
         self.waiting.clear()

@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, final
 
-from ..packet import rtp
-from ..packet.rewrite import Splice, begin, follow, unwrap
-from ..packet.rtcp import ReportBlock, SenderReport
-from .history import History, Stored
-from .model import LegBatch, LegSpec, Packet, SessionId
-from .repair import NUMBERS_PER_NACK_MAX, Answers
-from .shape import Shape
-from .stats import LegStats
+from sfu.media.history import History, Stored
+from sfu.media.model import LegBatch, LegSpec, Packet, SessionId
+from sfu.media.repair import NUMBERS_PER_NACK_MAX, Answers
+from sfu.media.shape import Shape
+from sfu.media.stats import LegStats
+from sfu.packet import rtp
+from sfu.packet.rewrite import Splice, begin, follow, unwrap
+from sfu.packet.rtcp import ReportBlock, SenderReport
 
 PASSAGES_MAX = 4
 """Sources whose packets a leg can still repair; older ones are refused."""
@@ -74,6 +74,7 @@ class _Passage(NamedTuple):
     splice: Splice
     history: History
     shape: Shape
+    lead: tuple[Stored, ...]
 
 
 @final
@@ -144,8 +145,11 @@ class Leg:
         now = self.source.forwarded_bytes if self.active and self.source is not None else 0
         return self._bytes_before + now
 
-    def start(self, stored: Stored, shape: Shape) -> None:
-        """Begin or go on with this packet of the source as the next one."""
+    def start(self, stored: Stored, shape: Shape, lead: tuple[Stored, ...] = ()) -> None:
+        """Begin or go on with this packet of the source as the next one, or after `lead`.
+
+        Packets of the lead bear the numbers just before it and are given by the caller.
+        """
         source = self.source
         assert source is not None, self.spec.mid
         assert not self.active, self.spec.mid
@@ -153,14 +157,14 @@ class Leg:
             splice = begin(
                 source=stored.sequence,
                 source_timestamp=stored.timestamp,
-                sequence=self._last_sequence + 1,
+                sequence=self._last_sequence + 1 + len(lead),
                 timestamp=self._last_timestamp,
             )
         else:
             splice = follow(
                 source=stored.sequence,
                 source_timestamp=stored.timestamp,
-                last_sequence=self._last_sequence,
+                last_sequence=self._last_sequence + len(lead),
                 last_timestamp=self._last_timestamp,
                 elapsed_s=stored.arrived - self._last_at,
                 clock_rate=source.clock_rate,
@@ -170,7 +174,7 @@ class Leg:
         self.outbox.begun = True
         self._packets_before -= source.forwarded
         self._bytes_before -= source.forwarded_bytes
-        passage = _Passage(splice, source.history, shape)
+        passage = _Passage(splice, source.history, shape, lead)
         self._passages.append(passage)
 
     def halt(self) -> None:
@@ -220,9 +224,10 @@ class Leg:
     def _find(self, sequence: int) -> tuple[_Passage, Stored] | None:
         for passage in reversed(self._passages):
             source = sequence - passage.splice.sequence_shift
-            if source < passage.splice.first:
+            behind = passage.splice.first - source
+            if behind > len(passage.lead):
                 continue
-            stored = passage.history.get(source)
+            stored = passage.lead[-behind] if behind > 0 else passage.history.get(source)
             return None if stored is None else (passage, stored)
         return None
 

@@ -7,13 +7,13 @@ requests and the allowed bitrate for it. Must not know rooms' slots or viewers.
 from collections.abc import Sequence
 from typing import final
 
-from ..packet import rtcp, rtp
-from .leg import Outbox
-from .model import Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
-from .reports import SenderClock
-from .shape import MID
-from .stats import SessionStats
-from .track import STALL_AFTER_S, Drop, Track
+from sfu.media.leg import Outbox
+from sfu.media.model import Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
+from sfu.media.reports import SenderClock
+from sfu.media.shape import MID
+from sfu.media.stats import SessionStats
+from sfu.media.track import STALL_AFTER_S, Drop, Track
+from sfu.packet import rtcp, rtp
 
 SSRCS_MAX = 8
 """Streams of one publisher; packets of further SSRCs are dropped and counted."""
@@ -75,6 +75,9 @@ class Publisher:
         was_live = track.live
         dropped = track.receive(packet, arrived=arrived, sent=sent, touched=touched)
         if track.live and not was_live:
+            # libwebrtc takes an early REMB as where to start, a later one only as a ceiling.
+            if self._report_at is not None:
+                self._report_at = arrived
             return self._event(track, TrackChange.STARTED)
         return dropped
 

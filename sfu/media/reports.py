@@ -8,8 +8,8 @@ what starts a new interval is called `take`.
 
 from typing import final
 
-from ..packet.rewrite import timestamp_ahead
-from ..packet.rtcp import ReportBlock
+from sfu.packet.rewrite import timestamp_ahead
+from sfu.packet.rtcp import ReportBlock
 
 CLOCK_FOLLOW_NTP = (1 << 32) // 1000
 """How far the estimate of a sender's clock may rise per report (1 ms): delay is not skew."""

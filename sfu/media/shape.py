@@ -8,9 +8,9 @@ change from packet to packet are the send time and what is passed on from the pu
 from collections.abc import Mapping
 from typing import final
 
-from ..packet.rtp import write_extensions
-from .history import Stored
-from .model import Codec, LegSpec
+from sfu.media.history import Stored
+from sfu.media.model import Codec, LegSpec
+from sfu.packet.rtp import write_extensions
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"

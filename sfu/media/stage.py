@@ -7,8 +7,8 @@ and a source that is not publishing yet are both fine; viewers stay. Must not kn
 from dataclasses import dataclass, field
 from typing import final
 
-from .leg import Leg
-from .model import RoomId, SessionId
+from sfu.media.leg import Leg
+from sfu.media.model import RoomId, SessionId
 
 
 @dataclass(slots=True)

@@ -5,21 +5,23 @@ what is missing. Sequence numbers are unwrapped here, on arrival. Must not know 
 found its track or how feedback is sent.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import final
 
-from ..packet import rtp
-from ..packet.payload import keyframe_detector
-from ..packet.rewrite import timestamp_ahead, unwrap
-from .followers import Followers
-from .history import AUDIO_PACKETS, NOTHING_PASSED, VIDEO_PACKETS, History, Stored
-from .keyframes import KeyframeRequests
-from .leg import Leg, Outbox
-from .model import Codec, Kind, SessionId, TrackSpec
-from .repair import ReceiveLog
-from .reports import Reception, SenderClock
-from .shape import PASSED_ON
-from .stats import TrackStats
+from sfu.media.followers import Followers
+from sfu.media.history import AUDIO_PACKETS, NOTHING_PASSED, VIDEO_PACKETS, History, Stored
+from sfu.media.keyframes import KeyframeRequests
+from sfu.media.leg import Leg, Outbox
+from sfu.media.model import Codec, Kind, SessionId, TrackSpec
+from sfu.media.parameters import ParameterSets
+from sfu.media.repair import ReceiveLog
+from sfu.media.reports import Reception, SenderClock
+from sfu.media.shape import PASSED_ON
+from sfu.media.stats import TrackStats
+from sfu.packet import rtp
+from sfu.packet.payload import keyframe_detector
+from sfu.packet.rewrite import timestamp_ahead, unwrap
 
 JUMP_MAX = 1000
 """A gap in the numbering beyond which the sender is taken to have begun anew."""
@@ -80,6 +82,7 @@ class Track:
         self._clock = clock
         self._payload_type = -1
         self._starts_keyframe = keyframe_detector("")
+        self._parameters: ParameterSets | None = None
         self._after_jump: int | None = None
         self._bytes = 0
         self._received = 0
@@ -118,6 +121,8 @@ class Track:
         self._received += 1
         self._bytes += len(payload)
         self.history.put(stored)
+        if self._parameters is not None:
+            self._parameters.seen(payload)
         self.reception.received(placed)
         if not self.begun or placed > self.highest:
             self._take_next(stored, touched)
@@ -240,6 +245,7 @@ class Track:
         self.codec = self.spec.codecs[payload_type]
         self.clock_rate = self.codec.clock_rate
         self._starts_keyframe = keyframe_detector(self.codec.name)
+        self._parameters = ParameterSets() if self.codec.name == "h264" else None
 
     def _kept(self, packet: rtp.RtpPacket) -> dict[str, bytes]:
         values = rtp.parse_extensions(packet.profile, packet.extension)
@@ -259,7 +265,7 @@ class Track:
         self.newest_arrived = stored.arrived
         self.reception.arrived(stored.timestamp, clock_rate=self.clock_rate, now=stored.arrived)
         if self._can_start(stored) and self.followers.waiting:
-            self._start(stored)
+            self._start(stored, touched)
         self.followers.forward(stored, touched)
         self._count(stored)
 
@@ -271,7 +277,7 @@ class Track:
         self._count(stored)
         starts = self._starts_keyframe is not None and self._can_start(stored)
         if starts and self.followers.waiting:
-            self.followers.replay(self._start(stored), stored, touched)
+            self.followers.replay(self._start(stored, touched), stored, touched)
 
     def _can_start(self, stored: Stored) -> bool:
         if self._starts_keyframe is None:
@@ -285,9 +291,22 @@ class Track:
         self.requests.arrived(now=stored.arrived)
         return True
 
-    def _start(self, stored: Stored) -> list[Leg]:
+    def _start(self, stored: Stored, touched: list[Outbox]) -> list[Leg]:
         assert self.codec is not None, self.spec.mid
-        return self.followers.start(stored, self.codec, self.spec.extensions)
+        return self.followers.start(
+            stored, self.codec, self.spec.extensions, lead=self._lead(stored), touched=touched
+        )
+
+    def _lead(self, stored: Stored) -> tuple[Stored, ...]:
+        """Make packets of the parameter sets that a key frame came without."""
+        if self._parameters is None or self._parameters.seen(stored.payload):
+            return ()
+        payloads = self._parameters.ahead()
+        first = stored.sequence - len(payloads)
+        return tuple(
+            replace(stored, sequence=first + n, marker=False, payload=payload)
+            for n, payload in enumerate(payloads)
+        )
 
     def _count(self, stored: Stored) -> None:
         self.forwarded += 1

@@ -7,13 +7,13 @@ needs a key frame. Must not know which slot shows whom.
 from collections.abc import Sequence
 from typing import final
 
-from ..packet import rtcp
-from .leg import Leg, Outbox, Source
-from .model import LegSpec, RoomId, SessionId
-from .publisher import CNAME
-from .repair import HOLD_OFF_MIN_S
-from .reports import round_trip_s
-from .stats import SessionStats
+from sfu.media.leg import Leg, Outbox, Source
+from sfu.media.model import LegSpec, RoomId, SessionId
+from sfu.media.publisher import CNAME
+from sfu.media.repair import HOLD_OFF_MIN_S
+from sfu.media.reports import round_trip_s
+from sfu.media.stats import SessionStats
+from sfu.packet import rtcp
 
 REPORT_INTERVAL_S = 2.0
 KEYFRAME_FLIGHT_S = 0.1

@@ -5,9 +5,9 @@ packet. Short or odd payloads are not key frames. Must not keep state: a packet 
 itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-_H264_IDR, _H264_SPS = 5, 7
+_H264_IDR, _H264_SPS, _H264_PPS = 5, 7, 8
 _H264_STAP_A, _H264_FU_A = 24, 28
 
 
@@ -38,13 +38,32 @@ def _starts_h264(payload: bytes) -> bool:
         # RFC 6184 section 5.8: the start bit, then the type of the fragmented unit.
         return len(payload) > 1 and payload[1] & 0x80 != 0 and payload[1] & 0x1F == _H264_IDR
     if unit == _H264_STAP_A:
-        at = 1
-        while at + 3 <= len(payload):
-            size = int.from_bytes(payload[at : at + 2], "big")
-            if payload[at + 2] & 0x1F in (_H264_IDR, _H264_SPS):
-                return True
-            at += 2 + size
+        return any(u[0] & 0x1F in (_H264_IDR, _H264_SPS) for u in _aggregated(payload))
     return False
+
+
+def _aggregated(payload: bytes) -> Iterator[bytes]:
+    """Yield the units of a STAP-A (RFC 6184 section 5.7.1) up to the first that does not fit."""
+    at = 1
+    while at + 3 <= len(payload):
+        end = at + 2 + int.from_bytes(payload[at : at + 2], "big")
+        if at + 2 < end <= len(payload):
+            yield payload[at + 2 : end]
+        at = end
+
+
+def h264_parameter_sets(payload: bytes) -> tuple[bytes, ...]:
+    """Return the sequence and picture parameter sets that a packet carries whole."""
+    if not payload:
+        return ()
+    unit = payload[0] & 0x1F
+    units = _aggregated(payload) if unit == _H264_STAP_A else (payload,)
+    return tuple(u for u in units if u[0] & 0x1F in (_H264_SPS, _H264_PPS))
+
+
+def is_sequence_parameter_set(unit: bytes) -> bool:
+    """Say whether a parameter set is that of a sequence."""
+    return unit[0] & 0x1F == _H264_SPS
 
 
 def _starts_vp9(payload: bytes) -> bool:

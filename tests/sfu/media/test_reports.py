@@ -177,16 +177,22 @@ class TestScene:
     def test_a_publisher_is_told_loss_and_the_bitrate_of_the_room(self, scene):
         host = scene.publish()
         host.key()
+        scene.pass_time(0)
         host.lose()
         host.send("v")
         host.send("v")
         scene.pass_time(1.0)
-        ((_, report),) = [
-            (at, part) for at, part in scene.asked(kind=rtcp.ReceiverReport) if part.blocks
-        ]
+        _, report = [part for _, part in scene.asked(kind=rtcp.ReceiverReport) if part.blocks]
         (loss,) = report.blocks
-        assert (loss.ssrc, loss.fraction_lost, loss.lost, loss.highest) == (1000, 64, 1, 13)
+        assert (loss.ssrc, loss.fraction_lost, loss.lost, loss.highest) == (1000, 85, 1, 13)
         assert scene.asked(kind=rtcp.Remb)[-1][1] == rtcp.Remb(1, 4_000_000, (1000,))
+
+    def test_a_publisher_is_told_its_bitrate_with_its_first_packet(self, scene):
+        host = scene.publish()
+        scene.pass_time(0.5)
+        host.key()
+        scene.pass_time(0)
+        assert scene.asked(kind=rtcp.Remb) == [(scene.now, rtcp.Remb(1, 4_000_000, (1000,)))]
 
     def test_a_viewers_report_becomes_its_numbers(self, scene):
         host = scene.publish()

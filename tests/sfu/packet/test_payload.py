@@ -5,7 +5,7 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.packet.payload import keyframe_detector
+from sfu.packet.payload import h264_parameter_sets, keyframe_detector
 
 KEY = {
     "vp8": [
@@ -88,3 +88,26 @@ def test_a_vp8_frame_is_found_behind_any_descriptor_of_aiortc(start, partition, 
     payload = bytes(descriptor) + (b"\x00" if key else b"\x01") + b"frame"
     expected = key and start == 1 and partition == 0
     assert keyframe_detector("vp8")(payload) is expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "sets"),
+    [
+        (b"", ()),
+        (b"\x67sps", (b"\x67sps",)),
+        (b"\x68pps", (b"\x68pps",)),
+        (b"\x65idr", ()),
+        (b"\x78\x00\x02\x67s\x00\x02\x68p\x00\x02\x65i", (b"\x67s", b"\x68p")),
+        (b"\x78\x00\x02\x67s\x00\x09\x68p", (b"\x67s",)),  # the second does not fit
+        (b"\x78\x00\x00\x00\x02\x68p", (b"\x68p",)),  # the first is empty
+        (b"\x7c\x87sps", ()),  # a fragment is not whole
+    ],
+)
+def test_parameter_sets_are_found_where_they_are_whole(payload, sets):
+    assert h264_parameter_sets(payload) == sets
+
+
+@given(st.binary(max_size=20))
+def test_any_bytes_have_some_or_no_parameter_sets(payload):
+    for unit in h264_parameter_sets(payload):
+        assert unit in payload
