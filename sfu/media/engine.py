@@ -57,6 +57,7 @@ class Engine:
     ) -> None:
         """Register a publisher; a slot that is bound to it already begins to show it."""
         assert session not in self._publishers, session
+        assert session not in self._viewers, session
         self._now = now
         publisher = Publisher(session, room, tracks, remb_bps=self._remb_bps)
         self._publishers[session] = publisher
@@ -69,6 +70,7 @@ class Engine:
     ) -> None:
         """Register a viewer; nothing is sent to it before `connect`."""
         assert session not in self._viewers, session
+        assert session not in self._publishers, session
         self._now = now
         viewer = Viewer(session, room, legs)
         self._viewers[session] = viewer
@@ -77,11 +79,11 @@ class Engine:
 
     def connect(self, session: SessionId, *, now: float) -> Output:
         """Start sending to a session whose keys are ready; again is without effect."""
-        asking: set[Publisher] = set()
+        asking: dict[Publisher, None] = {}
         publisher, viewer = self._publishers.get(session), self._viewers.get(session)
         if publisher is not None and not publisher.connected:
             publisher.connect(now=now)
-            asking.add(publisher)
+            asking[publisher] = None
         elif viewer is not None and not viewer.connected:
             viewer.connect(now=now)
             self._follow(viewer, asking, now=now)
@@ -90,14 +92,14 @@ class Engine:
     def bind(self, room: RoomId, slot: int, source: SessionId | None, *, now: float) -> Output:
         """Show a publisher (of any room) on a slot, or nobody; viewers' streams go on unbroken."""
         if self._stage.source(room, slot) == source:
-            return self._finish([], set(), now=now)
+            return self._finish([], {}, now=now)
         self._stage.bind(room, slot, source)
         publisher = None if source is None else self._publishers.get(source)
         for leg in self._stage.legs(room, slot):
             self._detach(leg)
             if publisher is not None:
                 self._attach(leg, publisher, now=now)
-        return self._finish([], set() if publisher is None else {publisher}, now=now)
+        return self._finish([], {} if publisher is None else {publisher: None}, now=now)
 
     def suspend(self, session: SessionId, *, now: float) -> None:
         """Stop sending to a session that seems gone; packets from it still count."""
@@ -122,7 +124,7 @@ class Engine:
         elif viewer is not None and viewer.suspended:
             viewer.suspended = False
             if viewer.connected:
-                asking: set[Publisher] = set()
+                asking: dict[Publisher, None] = {}
                 self._follow(viewer, asking, now=now)
                 for source in asking:
                     self._deadlines.pull(source.session, source.due())
@@ -147,7 +149,7 @@ class Engine:
                 self._totals["bytes_out"] += leg.payload_bytes
                 self._totals["repairs_out"] += leg.repairs
                 self._totals["repairs_refused"] += leg.refused
-        return self._finish([], set(), now=now, events=events)
+        return self._finish([], {}, now=now, events=events)
 
     def receive(self, batch: Sequence[Datagram], *, now: float, at_ntp: int) -> Output:
         """Take decrypted packets in order of arrival; unknown sessions are counted and dropped.
@@ -160,7 +162,7 @@ class Engine:
         """
         sent = send_time(at_ntp)
         touched: list[Outbox] = []
-        asking: set[Publisher] = set()
+        asking: dict[Publisher, None] = {}
         events: list[TrackEvent] = []
         size = 0
         for datagram in batch:
@@ -177,7 +179,7 @@ class Engine:
             if packet is None:
                 self._dropped[Drop.MALFORMED] += 1
                 continue
-            asking.add(publisher)
+            asking[publisher] = None
             came_to = publisher.receive(
                 packet, arrived=datagram.arrived, sent=sent, touched=touched
             )
@@ -192,14 +194,14 @@ class Engine:
     def tick(self, *, now: float, at_ntp: int) -> Output:
         """Do what is due: reports, repeated requests, stall detection."""
         touched: list[Outbox] = []
-        asking: set[Publisher] = set()
+        asking: dict[Publisher, None] = {}
         events: list[TrackEvent] = []
         for session in self._deadlines.take(now=now):
             publisher = self._publishers.get(session)
             if publisher is not None:
                 publisher.report(now=now, touched=touched)
                 events += publisher.stalled(now=now)
-                asking.add(publisher)
+                asking[publisher] = None
                 continue
             viewer = self._viewers[session]
             viewer.report(now=now, at_ntp=at_ntp, touched=touched)
@@ -247,7 +249,7 @@ class Engine:
         sent: bytes,
         at_ntp: int,
         touched: list[Outbox],
-        asking: set[Publisher],
+        asking: dict[Publisher, None],
     ) -> None:
         publisher = self._publishers.get(datagram.session)
         viewer = self._viewers.get(datagram.session)
@@ -265,16 +267,16 @@ class Engine:
             flight_s = viewer.round_trip_s or KEYFRAME_FLIGHT_S
             for source in wanted:
                 source.want_keyframe(now=now, round_trip_s=flight_s)
-                asking.add(self._publishers[source.session])
+                asking[self._publishers[source.session]] = None
 
-    def _follow(self, viewer: Viewer, asking: set[Publisher], *, now: float) -> None:
+    def _follow(self, viewer: Viewer, asking: dict[Publisher, None], *, now: float) -> None:
         """Let all legs of a viewer follow what their slots show."""
         for leg in viewer.legs:
             source = self._stage.source(viewer.room, leg.spec.slot)
             publisher = None if source is None else self._publishers.get(source)
             if publisher is not None:
                 self._attach(leg, publisher, now=now)
-                asking.add(publisher)
+                asking[publisher] = None
         self._deadlines.set(viewer.session, viewer.due())
 
     def _attach(self, leg: Leg, publisher: Publisher, *, now: float) -> None:
@@ -289,7 +291,7 @@ class Engine:
     def _finish(
         self,
         touched: list[Outbox],
-        asking: set[Publisher],
+        asking: dict[Publisher, None],
         *,
         now: float,
         at_ntp: int | None = None,

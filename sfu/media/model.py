@@ -8,7 +8,7 @@ here knows sockets, keys or SDP text.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 SessionId = NewType("SessionId", str)
 RoomId = NewType("RoomId", str)
@@ -89,9 +89,10 @@ class Datagram:
     """Monotonic seconds when the socket gave it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One RTP packet for one leg: own header, shared payload (never written into).
+
+    A named tuple, as `LegBatch` is: made once per packet and leg, at half a dataclass's cost.
 
     `header` is complete (extensions included) and belongs to this leg; `payload` is the
     bytes object that all legs share. On the wire: header + payload, protected.
@@ -101,8 +102,7 @@ class Packet:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LegBatch:
+class LegBatch(NamedTuple):
     """What one session's legs are to be sent, in order: media first, then feedback.
 
     `rtcp` holds whole compound packets in the clear. `arrived` is the earliest arrival of

@@ -1,11 +1,14 @@
 """Scenes of loss and of strange streams: what is asked again, answered again, and dropped."""
 
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfu.media.model import Kind, TrackSpec
 from sfu.packet import rtcp, rtp
+from tests.sfu.media.conftest import Scene
 
 KEY = b"\x10\x00key"
 DELTA = b"\x10\x01delta"
@@ -333,3 +336,55 @@ class TestStreams:
             "not_a_publisher": 1,
             "unknown_session": 2,
         }
+
+
+hostile = st.lists(
+    st.one_of(
+        st.tuples(st.just(False), st.binary(max_size=80)),
+        st.tuples(st.just(True), st.binary(max_size=80)),
+        # Right heads, so that the rest is looked at.
+        st.tuples(
+            st.just(False),
+            st.builds(
+                lambda first, kind, number, ssrc, rest: (
+                    bytes((first, kind)) + number.to_bytes(2, "big") + bytes(6) + ssrc + rest
+                ),
+                st.integers(0x80, 0xBF),
+                st.sampled_from([96, 97, 111, 224]),
+                st.integers(0, 65535),
+                st.sampled_from([b"\x03\xe8", b"\x03\xe9", b"\x00\x07"]),
+                st.binary(max_size=40),
+            ),
+        ),
+        st.tuples(
+            st.just(True),
+            st.builds(
+                lambda first, kind, ssrc, rest: (
+                    bytes((first, kind, 0, len(rest) // 4 + 2))
+                    + bytes(6)
+                    + ssrc
+                    + rest[: len(rest) // 4 * 4]
+                ),
+                st.integers(0x80, 0x9F),
+                st.integers(200, 207),
+                st.sampled_from([b"\xc3\x50", b"\x03\xe8"]),
+                st.binary(max_size=60),
+            ),
+        ),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile, hostile)
+def test_whatever_authenticated_sessions_send_nothing_is_raised(from_host, from_ann):
+    scene = Scene()
+    scene.publish()
+    scene.watch()
+    for host, ann in zip_longest(from_host, from_ann, fillvalue=(True, b"")):
+        scene.receive("host", host[1], is_rtcp=host[0])
+        scene.receive("ann", ann[1], is_rtcp=ann[0])
+        scene.pass_time(0.02)
+    scene.pass_time(5)
+    assert scene.engine.stats().packets_in == 2 * max(len(from_host), len(from_ann))
