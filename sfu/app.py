@@ -7,6 +7,7 @@ values: HTTP requests in, `Reply` out, `MediaEvent` by callback.
 import asyncio
 import datetime
 import ipaddress
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from sfu.edge.udp import MediaSocket, open_socket
 from sfu.media.engine import Engine
 from sfu.media.model import Output, RoomId, SessionId
 from sfu.media.stats import EngineStats, SessionStats
+
+log = logging.getLogger("sfu.app")
 
 __all__ = ["Media", "MediaEvent", "MediaStats", "Reply"]
 
@@ -218,7 +221,11 @@ class Media:
             gauge.inc()
         elif event.kind == "session_closed":
             gauge.dec()
-        self._on_event(event)
+        try:
+            self._on_event(event)
+        except Exception:
+            # A listener's bug must not cost a session its next step.
+            log.exception("on_event failed for %s", event.kind)
 
 
 def candidate_addresses(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from sfu.config import MediaConfig
 from sfu.control.answer import Local, Negotiated, answer_publisher, answer_viewer, write_restart
+from sfu.control.budget import Budget
 from sfu.control.dtls import Certificate, Dtls, Role
 from sfu.control.ice import SILENT_S, Credentials, Ice
 from sfu.control.model import Address, Ask, Direction, MediaEvent, Opened, Outlets
@@ -27,6 +28,13 @@ SESSION_ID_BYTES = 16
 UFRAG_BYTES = 8
 PWD_BYTES = 16
 CNAME_BYTES = 6
+BITRATE_HEADROOM = 3.0
+"""A publisher may send this many times the room's bitrate: encoders overshoot, repairs come on
+top. Outcome beyond: dropped, `over_budget`."""
+PUBLISHER_PACKETS_PER_S = 5_000
+VIEWER_PACKETS_PER_S = 500
+VIEWER_BYTES_PER_S = 64 * 1024
+"""A viewer only reports; browsers send fewer than 50 small packets a second."""
 
 
 class Desk:
@@ -50,6 +58,7 @@ class Desk:
         outlets: Outlets,
     ) -> None:
         self._limits = config.limits
+        self._bitrate_bps = config.bitrate_bps
         self._engine = engine
         self._certificate = certificate
         self._contexts = {role: certificate.context(role) for role in Role}
@@ -95,6 +104,7 @@ class Desk:
             negotiated=negotiated,
             ice=Ice(credentials, negotiated.remote.ufrag),
             dtls=self._dtls(negotiated),
+            budget=self._budget(ask.direction, now=now),
             now=now,
         )
         if ask.direction is Direction.PUBLISH:
@@ -216,11 +226,17 @@ class Desk:
         else:
             self._arm(session)
 
-    def heard(self, session: Session, address: Address, *, now: float) -> None:
-        """Note an authenticated media packet of a session."""
+    def heard(self, session: Session, address: Address, size: int, *, now: float) -> bool:
+        """Note an authenticated media packet; False when the session sends too much of them."""
+        if not session.budget.take(size, now=now):
+            self.dropped["over_budget"] += 1
+            if session.budget.is_abused(now=now):
+                self.close(session, "flood", now=now)
+            return False
         session.heard(address, now=now)
         if session.state is State.SUSPENDED:
             self._signed(session, now=now)
+        return True
 
     def track_changed(self, event: TrackEvent) -> None:
         """Turn the engine's news of one track into news of a host."""
@@ -299,6 +315,11 @@ class Desk:
         remote = negotiated.remote
         role = Role.CLIENT if remote.is_passive else Role.SERVER
         return Dtls(self._contexts[role], remote.fingerprints, role)
+
+    def _budget(self, direction: Direction, *, now: float) -> Budget:
+        if direction is Direction.PLAY:
+            return Budget(VIEWER_PACKETS_PER_S, VIEWER_BYTES_PER_S, now=now)
+        return Budget(PUBLISHER_PACKETS_PER_S, self._bitrate_bps / 8 * BITRATE_HEADROOM, now=now)
 
     def _take_over(self, ask: Ask, *, now: float) -> None:
         """End what the newcomer replaces: its own older session, or a host fallen silent."""

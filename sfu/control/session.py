@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from sfu.control.answer import Negotiated
+from sfu.control.budget import Budget
 from sfu.control.dtls import HANDSHAKE_S, Dtls, Role
 from sfu.control.ice import Ice
 from sfu.control.model import Address, Direction
@@ -75,12 +76,14 @@ class Session:
         negotiated: what offer and answer agreed on.
         ice: its lite ICE agent.
         dtls: its handshake.
+        budget: how much it may send.
         now: the moment it is opened.
 
     """
 
     __slots__ = (
         "armed",
+        "budget",
         "checked_at",
         "direction",
         "dtls",
@@ -112,6 +115,7 @@ class Session:
         negotiated: Negotiated,
         ice: Ice,
         dtls: Dtls,
+        budget: Budget,
         now: float,
     ) -> None:
         self.id = session_id
@@ -123,6 +127,7 @@ class Session:
         self.negotiated = negotiated
         self.ice = ice
         self.dtls = dtls
+        self.budget = budget
         self.srtp: Srtp | None = None
         self.state = State.NEW
         self.opened_at = now

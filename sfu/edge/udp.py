@@ -173,7 +173,8 @@ class MediaSocket:
         if plain is None:
             self._desk.dropped["srtp_refused"] += 1
             return None
-        self._desk.heard(session, address, now=now)
+        if not self._desk.heard(session, address, len(data), now=now):
+            return None
         return Datagram(session.id, plain, is_rtcp, now)
 
     def _forward(self, batch: list[Datagram]) -> None:

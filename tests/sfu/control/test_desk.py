@@ -178,7 +178,7 @@ def test_media_alone_keeps_a_session_alive(world: World) -> None:
     found = world.desk.session(session)
     assert found is not None
     for now in range(5, 120, 5):
-        world.desk.heard(found, HERE, now=now)
+        world.desk.heard(found, HERE, 100, now=now)
         world.desk.tick(now=now)
     assert world.state(session) is State.CONNECTED
 
@@ -189,7 +189,7 @@ def test_media_resumes_a_suspended_session(world: World) -> None:
     world.desk.tick(now=SUSPEND_S)
     found = world.desk.session(session)
     assert found is not None
-    world.desk.heard(found, HERE, now=SUSPEND_S + 1)
+    world.desk.heard(found, HERE, 100, now=SUSPEND_S + 1)
     assert world.state(session) is State.CONNECTED
 
 
@@ -330,3 +330,31 @@ def test_connected_sessions_are_not_half_open() -> None:
         session = world.open(direction=Direction.PLAY, role="viewer")
         world.connect(session, now=0, address=("192.0.2.1", port))
     assert world.desk.count() == 3
+
+
+def test_a_publisher_far_over_the_rooms_bitrate_is_cut_down_then_off(world: World) -> None:
+    session = world.open()
+    world.connect(session, now=0)
+    found = world.desk.session(session)
+    assert found is not None
+    taken = 0
+    for step in range(1, 2000):
+        now = step / 100
+        taken += sum(world.desk.heard(found, HERE, 1200, now=now) for _ in range(40))
+        if world.state(session) is State.CLOSED:
+            break
+    assert world.reasons() == ["flood"]
+    assert taken * 1200 * 8 / now < 4_000_000 * 3 * 1.3
+
+
+def test_a_flooding_viewer_does_not_touch_another(world: World) -> None:
+    loud = world.open(user="loud", role="viewer", direction=Direction.PLAY)
+    calm = world.open(user="calm", role="viewer", direction=Direction.PLAY)
+    world.connect(loud, now=0, address=HERE)
+    world.connect(calm, now=0, address=THERE)
+    one, other = world.desk.session(loud), world.desk.session(calm)
+    assert one is not None
+    assert other is not None
+    taken = sum(world.desk.heard(one, HERE, 60, now=0.5) for _ in range(10_000))
+    assert taken <= 1_000
+    assert world.desk.heard(other, THERE, 60, now=0.5)
