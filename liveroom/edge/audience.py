@@ -8,7 +8,7 @@ from it exactly what the welcome did not contain. It knows no service and no tok
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Protocol, final
 
 from liveroom.bus.port import Bus, Publication
 from liveroom.domain.events import Event
@@ -32,11 +32,27 @@ COUNTERS_EVERY_S = 0.5
 SWEEP_SLICE = 512
 """So many sockets are written to before the event loop gets its turn."""
 
-PENDING_MAX = 5_000
+PENDING_MAX = 1_000
 """Texts and greetings gathered for one tick; further ones are dropped."""
 
 MISSED_PER_FRAME = 100
 """Missed events in one frame after a resume."""
+
+
+class Loop(Protocol):
+    """What an audience needs of the event loop."""
+
+    def time(self) -> float:
+        """Tell monotonic seconds."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """Call back at a time."""
+        ...
+
+    def call_soon(self, callback: Callable[[], object]) -> object:
+        """Call back in the next turn."""
+        ...
 
 
 @dataclass(slots=True)
@@ -88,6 +104,7 @@ class Audience:
         now_ms: UTC milliseconds, for the delivery histogram.
         chance: for sampling.
         left: called when the last viewer has gone.
+        loop: time and timers.
 
     """
 
@@ -100,9 +117,10 @@ class Audience:
         now_ms: Callable[[], int],
         chance: Chance,
         left: Callable[["Audience"], None],
+        loop: Loop,
     ) -> None:
         self.room = room
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._tick_s = tick_s
         self._now_ms = now_ms
         self._left = left
@@ -124,6 +142,7 @@ class Audience:
         self._flushed_at = 0.0
         self._sweep_took = 0.0
         self._sweep: Iterator[None] | None = None
+        self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._unsubscribe = bus.subscribe(room, self.deliver)
@@ -209,6 +228,7 @@ class Audience:
 
     def close(self) -> None:
         """Stop listening and all timers."""
+        self._is_closed = True
         self._unsubscribe()
         if self._timer is not None:
             self._timer.cancel()
@@ -245,7 +265,7 @@ class Audience:
     # Time.
 
     def _arm(self) -> None:
-        if self._sweep is not None:
+        if self._sweep is not None or self._is_closed:
             return
         due = self._due()
         if due is None:
@@ -309,7 +329,9 @@ class Audience:
         everyone = self._prepare(tick.everyone, tick.durable, offset, counters_due)
         same = tick.host == tick.everyone
         host = everyone if same else self._prepare(tick.host, tick.durable, offset, counters_due)
-        ahead = self._highest_floor > previous
+        # A welcome may contain what the room is told only now: those viewers get less.
+        told = min([previous, *(number - 1 for number in _numbers(tick.durable))])
+        ahead = self._highest_floor > told
         written = 0
         # Who comes in during the sweep has this tick already: list everybody before it.
         groups = [(key, group, tuple(group)) for key, group in self._viewers.items()]
@@ -322,7 +344,7 @@ class Audience:
             for count, viewer in enumerate(viewers, start=1):
                 if viewer not in group:
                     continue  # left during the sweep
-                if ahead and viewer.floor > previous:
+                if ahead and viewer.floor > told:
                     self._write_ahead(viewer, shown, offset)
                 elif viewer.backlog.is_paused:
                     viewer.connection.offer(prepared)

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -216,7 +215,7 @@ class Gateway:
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that may not become a websocket; None = it may."""
         assert isinstance(connection, Connection)
-        if urlsplit(request.path).path != PATH:
+        if request.path.partition("?")[0] != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, f"The websocket is at {PATH}.\n")
         if not self._is_allowed(request.headers):
             return connection.respond(
@@ -258,6 +257,7 @@ class Gateway:
                 now_ms=self._clock,
                 chance=self._chance,
                 left=self._empty,
+                loop=asyncio.get_running_loop(),
             )
         return audience
 

@@ -3,13 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import pytest_asyncio
+import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from liveroom.domain.actors import Role
+from liveroom.observe import (
+    EVENT_DELIVERY_SECONDS,
+    GATEWAY_CONNECTIONS,
+    GATEWAY_FRAMES,
+    LOOP_LAG_SECONDS,
+)
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.messages import Batch, No, Ok, Pong, ToYou, Welcome
 from tests.liveroom.edge.gateway_house import EPOCH, House, open_house, token, wait_until
@@ -221,3 +230,50 @@ async def test_an_idle_room_sends_nothing(house: House) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.7):
             await ming.websocket.recv()
+
+
+async def test_bytes_that_are_no_http_harm_nobody(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.gateway.port)
+    writer.write(bytes(range(256)) * 64)
+    await writer.drain()
+    async with asyncio.timeout(5):
+        with suppress(ConnectionError):
+            await reader.read()
+    writer.close()
+    ming = await house.guest("ming")
+    await ming.send(t="ping")
+    await ming.expect(Pong)
+
+
+async def test_what_happens_is_measured(house: House) -> None:
+    frames, delivered = counted(GATEWAY_FRAMES), counted(EVENT_DELIVERY_SECONDS, "money")
+    anna = await house.guest("anna")
+    await house.guest("ming")
+    assert GATEWAY_CONNECTIONS._value.get() == 2
+    await house.fake.gift_of("x")
+    await anna.event("gift")
+    await wait_until(lambda: counted(EVENT_DELIVERY_SECONDS, "money") == delivered + 1)
+    assert counted(GATEWAY_FRAMES) >= frames + 4
+    assert counted(LOOP_LAG_SECONDS) > 0
+
+
+def counted(metric: Any, *labels: str) -> float:
+    """Read a counter, or the count of a histogram."""
+    (family,) = (metric.labels(*labels) if labels else metric).collect()
+    return sum(s.value for s in family.samples if s.name.endswith(("_total", "_count")))
+
+
+def test_it_runs_on_uvloop_as_well() -> None:
+    async def evening() -> None:
+        async with open_house() as house:
+            anna, ming = await house.guest("anna"), await house.guest("ming", codec=JSON)
+            await ming.send(t="say", id="c", text="hi")
+            await ming.answer("c")
+            await anna.event("danmaku")
+            await house.fake.gift_of("x")
+            await ming.event("gift")
+            await ming.websocket.send("{")
+            bye, code = await ming.closed()
+            assert (code, bye is not None) == (4106, True)
+
+    uvloop.run(evening())

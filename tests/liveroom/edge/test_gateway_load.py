@@ -125,6 +125,8 @@ class DeafGuest:
         async with asyncio.timeout(10):
             while data := await loop.sock_recv(self.socket, 65536):
                 self.protocol.receive_data(data)
+                if reply := b"".join(self.protocol.data_to_send()):
+                    await loop.sock_sendall(self.socket, reply)
         frames = [f for f in self.protocol.events_received() if getattr(f, "opcode", None) == 1]
         return [JSON.decode_answer(frame.data) for frame in frames]
 
