@@ -1,6 +1,7 @@
 """The ASGI app: rows become routes, refusals become problem documents, answers get headers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from liveroom.edge.api.access import acting, authenticate, find_room, owned, per
 from liveroom.edge.api.backend import Backend
 from liveroom.edge.api.documents import docs_page, openapi
 from liveroom.edge.api.problems import MEDIA_TYPE, problem_of, refusal_of
+from liveroom.edge.api.rates import Throttle
 from liveroom.edge.api.requests import client_address, lower_headers
 from liveroom.edge.api.table import ANYONE, Call, Plain, Row, read_key
 from liveroom.edge.api.values import check_json, decode
@@ -93,16 +95,17 @@ def build_api(
     allowed = origins or Origins(
         config.origins, lambda: backend.addresses().http_url, config.http.host
     )
+    doors = _Doors(backend, allowed, Throttle(config.limits, started_at=backend.now_ms()))
     return Litestar(
         [
-            *(_endpoint(path, rows, backend, allowed) for path, rows in _by_path().items()),
+            *(_endpoint(path, rows, doors) for path, rows in _by_path().items()),
             *media.media_handlers(backend),
             *pages,
         ],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
-        before_send=[_header_writer(allowed)],
+        before_send=[_header_writer(allowed, media_open=config.origins in ((), ("*",)))],
         exception_handlers={Exception: _answer_exception, HTTPException: _answer_exception},
         debug=False,
     )
@@ -116,17 +119,24 @@ def _by_path() -> dict[str, dict[str, Row]]:
     return paths
 
 
-def _endpoint(
-    path: str, rows: Mapping[str, Row], backend: Backend, origins: Origins
-) -> HTTPRouteHandler:
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """What every endpoint shares."""
+
+    backend: Backend
+    origins: Origins
+    throttle: Throttle
+
+
+def _endpoint(path: str, rows: Mapping[str, Row], doors: _Doors) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         row = rows[request.method]
         headers = lower_headers(request)
-        if row.method not in READING and not origins.allows(
+        if row.method not in READING and not doors.origins.allows(
             headers.get("origin"), headers.get("host")
         ):
             raise Refused("forbidden", "Pages of this origin may not ask; add it to --origins.")
-        return _answer(row, await _carry_out(row, backend, request, headers))
+        return _answer(row, await _carry_out(row, doors, request, headers))
 
     made = route(
         path.replace("}", ":str}"),
@@ -139,8 +149,9 @@ def _endpoint(
 
 
 async def _carry_out(
-    row: Row, backend: Backend, request: Request[Any, Any, Any], headers: dict[str, str]
+    row: Row, doors: _Doors, request: Request[Any, Any, Any], headers: dict[str, str]
 ) -> object:
+    backend = doors.backend
     claims = authenticate(backend, row.access, headers)
     actor = None if claims is None else acting(claims, headers)
     room = None
@@ -151,6 +162,8 @@ async def _carry_out(
         actor = await settled(backend, actor)
     if actor is not None:
         permit(row.access, actor)
+        if row.rate is not None:
+            doors.throttle.admit(row.rate, actor, at=backend.now_ms())
     if row.body is not None:
         check_json(headers.get("content-type"))
     raw = await request.body() if row.method not in READING else b""
@@ -196,7 +209,9 @@ def _answer_exception(request: Request[Any, Any, Any], error: Exception) -> Resp
     )
 
 
-def _header_writer(origins: Origins) -> Callable[[Message, Scope], Awaitable[None]]:
+def _header_writer(
+    origins: Origins, *, media_open: bool
+) -> Callable[[Message, Scope], Awaitable[None]]:
     async def write(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start":
             return
@@ -206,21 +221,28 @@ def _header_writer(origins: Origins) -> Callable[[Message, Scope], Awaitable[Non
             headers.setdefault(name, value)
         headers.setdefault("Content-Security-Policy", DOCS_CSP if path == "/docs" else API_CSP)
         if media.is_media_path(path):
-            for name, value in media.CORS.items():
-                headers.setdefault(name, value)
+            _write_cors(headers, scope, media.CORS, None if media_open else origins)
         elif path.startswith("/v1/"):
-            _write_cors(headers, scope, origins)
+            _write_cors(headers, scope, API_CORS, origins)
         template = scope.get("path_template") or "unmatched"
         HTTP_REQUESTS.labels(template, str(message["status"])).inc()
 
     return write
 
 
-def _write_cors(headers: MutableScopeHeaders, scope: Scope, origins: Origins) -> None:
+def _write_cors(
+    headers: MutableScopeHeaders, scope: Scope, wanted: Mapping[str, str], origins: Origins | None
+) -> None:
+    """Let a browser page read the answer: of the listed origins, or of all (None)."""
+    if origins is None:
+        headers.setdefault("Access-Control-Allow-Origin", "*")
+        for name, value in wanted.items():
+            headers.setdefault(name, value)
+        return
     asked = {name: value for name, value in scope["headers"] if name in (b"origin", b"host")}
     headers.setdefault("Vary", "Origin")
     origin = asked.get(b"origin", b"").decode("latin-1")
     if origin and origins.allows(origin, asked.get(b"host", b"").decode("latin-1")):
         headers["Access-Control-Allow-Origin"] = origin
-        for name, value in API_CORS.items():
+        for name, value in wanted.items():
             headers.setdefault(name, value)

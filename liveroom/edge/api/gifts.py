@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from liveroom.domain.gifts import GIFT_COUNT_MAX
 from liveroom.edge.api.table import ANYONE, AUDIENCE, Call, Id, Key, Number, Row
+from liveroom.protocol.limits import Kind
 
 
 class GiftShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +77,14 @@ ROWS = (
         body=GiftBody,
         answer=GiftReceiptShown,
         key=Key.REQUIRED,
+        rate=Kind.GIFT,
         refusals=(
             "anonymous",
             "age_unconfirmed",
             "no_such_gift",
             "not_enough_coins",
             "idempotency_mismatch",
+            "rate",
         ),
     ),
 )

@@ -1,7 +1,8 @@
 """WHIP and WHEP routes (RFC 9725, WHEP draft): who may, then the media core answers.
 
 Every verb is set by hand, because the media core knows what the standards want of each.
-Preflights need no token. Browser pages from anywhere may ask: a token is the only authority.
+Preflights need no token. Where no origins are listed, browser pages from anywhere may ask:
+a token is the only authority.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,6 @@ VERBS = (
     HttpMethod.OPTIONS,
 )
 CORS: Mapping[str, str] = {
-    "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS, GET",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After",

@@ -33,6 +33,7 @@ from liveroom.edge.api.table import (
     Url,
 )
 from liveroom.edge.payments import read_notice
+from liveroom.protocol.limits import Kind
 from liveroom.protocol.present import present_product
 
 COUPONS_MAX = 20
@@ -266,6 +267,7 @@ ROWS = (
         answer=CheckoutShown,
         status=201,
         key=Key.REQUIRED,
+        rate=Kind.ASK,
         refusals=(
             "anonymous",
             "age_unconfirmed",
@@ -273,6 +275,7 @@ ROWS = (
             "out_of_stock",
             "idempotency_mismatch",
             "unavailable",
+            "rate",
         ),
     ),
     Row(

@@ -17,6 +17,7 @@ from liveroom.domain.ids import ID_PATTERN, TenantId
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
 from liveroom.edge.api.backend import Backend
+from liveroom.protocol.limits import Kind
 
 NUMBER_MAX = 2**53 - 1
 """The largest integer every client language holds exactly."""
@@ -115,7 +116,11 @@ Handler = Callable[..., Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One route. `refusals` names the codes it may answer beyond those of access and input."""
+    """One route.
+
+    `refusals` names the codes it may answer beyond those of access and input, `rate` the
+    allowance of the user that it draws on.
+    """
 
     method: str
     path: str
@@ -127,6 +132,7 @@ class Row:
     status: int = 200
     key: Key = Key.UNUSED
     query: tuple[str, ...] = ()
+    rate: Kind | None = None
     refusals: tuple[str, ...] = ()
 
     @property

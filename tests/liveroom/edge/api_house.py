@@ -19,7 +19,8 @@ from liveroom.config import Config
 from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import OrderId, RoomId, TenantId, UserId
 from liveroom.domain.refusals import Refused
-from liveroom.edge.api import Addresses, Backend, Readiness, build_api
+from liveroom.edge.api.application import build_api
+from liveroom.edge.api.backend import Addresses, Backend, Readiness
 from liveroom.edge.pages import content_policy, page_handlers
 from liveroom.edge.tokens import Tokens
 from liveroom.service.paying import Payment

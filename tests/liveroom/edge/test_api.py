@@ -9,7 +9,7 @@ import pytest
 from liveroom.domain.actors import Role
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.domain.refusals import REFUSALS
-from liveroom.edge.api import Readiness
+from liveroom.edge.api.backend import Readiness
 from tests.liveroom.edge.api_house import ADMIN_KEY, SECRET, House, Reply, open_house
 
 
@@ -378,6 +378,19 @@ async def test_only_listed_origins_may_ask_with_a_browser(tmp_path: Path) -> Non
             assert answer.status_code == 403
             assert "access-control-allow-origin" not in answer.headers
         assert (await house.ask("POST", path)).status_code == 200
+
+
+async def test_listed_origins_hold_for_media_too(tmp_path: Path) -> None:
+    async with open_house(tmp_path, origins=("https://shop.example",)) as house:
+        await house.room("r1")
+        path, token = "/v1/rooms/r1/whep", house.token("viewer")
+        mine = await house.ask(
+            "POST", path, token=token, headers={"Origin": "https://shop.example"}
+        )
+        assert mine.headers["access-control-allow-origin"] == "https://shop.example"
+        assert "Location" in mine.headers["access-control-expose-headers"]
+        other = await house.ask("POST", path, token=token, headers={"Origin": "https://evil"})
+        assert "access-control-allow-origin" not in other.headers
 
 
 async def test_every_answer_is_fenced(house: House) -> None:

@@ -119,6 +119,24 @@ async def test_a_gift_moves_coins_once_and_says_what_is_left(house: House) -> No
     assert (await numbers(house))["gifts"] == 2
 
 
+async def test_gifts_over_the_rate_are_refused_with_the_time_to_wait(house: House) -> None:
+    await house.member("ann", coins=1_000)
+    path, token, rose = "/v1/rooms/r1/gifts", house.token("viewer"), {"gift": "rose", "count": 1}
+    for number in range(20):
+        await house.good("POST", path, token=token, json=rose, key=f"k{number}")
+    answer = await house.ask("POST", path, token=token, json=rose, key="k20")
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate")
+    assert answer.json()["retry_ms"] == 50
+    assert answer.headers["retry-after"] == "1"
+    other = house.token("viewer", user="bo", age_band=None)
+    assert await house.refused("POST", path, token=other, json=rose, key="k") == (
+        "403 age_unconfirmed"
+    )
+    house.clock[0] += 50
+    receipt = await house.good("POST", path, token=token, json=rose, key="k20")
+    assert receipt["coins_left"] == 1_000 - 21
+
+
 async def test_people_of_unknown_age_do_not_pay(house: House) -> None:
     token = house.token("viewer", user="kid", age_band=None)
     gift = {"gift": "rose", "count": 1}
