@@ -228,7 +228,7 @@ class Engine:
             recovered_in=sum(t.log.recovered for t in tracks if t.log is not None),
             nacks_asked=totals["nacks_asked"],
             keyframes_asked=totals["keyframes_asked"],
-            dropped=dict(self._dropped),
+            dropped={str(reason): count for reason, count in self._dropped.items()},
             publishers=len(self._publishers),
             viewers=len(self._viewers),
             tracks=len(tracks),
