@@ -89,6 +89,25 @@ class Conversation:
 
     """
 
+    __slots__ = (
+        "_actor",
+        "_audience",
+        "_caller",
+        "_connection",
+        "_entry",
+        "_group",
+        "_house",
+        "_loop",
+        "_opened_at",
+        "_room",
+        "_session",
+        "_timer",
+        "_timer_at",
+        "_viewer",
+        "_work",
+        "_worker",
+    )
+
     def __init__(self, connection: Connection, house: House) -> None:
         self._connection = connection
         self._house = house

@@ -40,6 +40,9 @@ PONG_WITHIN_S = 10.0
 FRAMES_QUEUED_MAX = 16
 """Frames read ahead of the conversation; then the socket is not read further."""
 
+ACCEPTS_QUEUED = 4_096
+"""Connections the kernel keeps for us in a rush; beyond them clients try again by themselves."""
+
 ARRIVALS_AT_ONCE = 64
 """So many people are recognised at the same time; the others wait their turn."""
 
@@ -136,6 +139,7 @@ class Gateway:
             max_size=FRAME_BYTES_MAX,
             max_queue=FRAMES_QUEUED_MAX,
             write_limit=(WRITE_HIGH_BYTES, 0),
+            backlog=ACCEPTS_QUEUED,
             create_connection=self._connect,  # type: ignore[arg-type] # any factory will do
         )
         self._measure_lag(loop.time())

@@ -1,6 +1,7 @@
 """What a gateway refuses: each wrong frame has its code, nothing changes, others live on."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from liveroom.domain.actors import Role
@@ -340,3 +342,53 @@ async def test_a_bad_utf8_text_is_told_and_closed_with_1007(house: House) -> Non
     bye, code = await ming.closed()
     assert code == 1007
     assert bye is not None
+
+
+@pytest.mark.slow
+async def test_a_handshake_that_never_comes_is_cut(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.gateway.port)
+    writer.write(b"GET /v1/ws HTTP/1.1\r\nHost: x\r\n")
+    async with asyncio.timeout(7):
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=repr)
+async def test_a_storm_of_random_frames_never_breaks_the_server(
+    house: House, codec: Codec, caplog: pytest.LogCaptureFixture
+) -> None:
+    seed = 20261123
+    chance = random.Random(seed)
+    anna = await house.guest("anna")
+    with capture_logs() as ours:
+        for round_ in range(25):
+            ming = await house.guest(f"ming{round_}", codec=codec)
+            with suppress(ConnectionClosed):
+                for _ in range(30):
+                    await ming.websocket.send(storm(codec, chance))
+            await ming.websocket.close()
+            assert ming.websocket.close_code in (1000, 1007, 1009, 4008, 4100, 4106), seed
+    await house.fake.gift_of("x" * 3)
+    await anna.event("gift")
+    assert not [line for line in ours if line["log_level"] == "error"], seed
+    assert not caplog.records, seed
+
+
+def storm(codec: Codec, chance: random.Random) -> str | bytes:
+    """Make a frame: mostly a message with wrong values, sometimes torn, sometimes noise."""
+    values = [None, True, -1, 0, 2**63, 1e308, "", "x" * 300, [], [[[]]], {"a": {}}, "é\u202e"]
+    fields: dict[str, Any] = {
+        key: chance.choice(values)
+        for key in ("id", "n", "count", "gift", "text", "do", "with", "token", "room", "resume")
+        if chance.random() < 0.5
+    }
+    if chance.random() < 0.8:
+        fields["id"] = f"c{chance.random()}"
+    fields["t"] = chance.choice(["say", "like", "gift", "ask", "ping", "token", "fly", 5])
+    data = msgspec.json.encode(fields) if codec is JSON else msgspec.msgpack.encode(fields)
+    if chance.random() < 0.03:
+        data = data[: chance.randrange(len(data))]
+    if chance.random() < 0.02:
+        data = chance.randbytes(chance.randrange(200))
+    return data.decode("utf-8", "replace") if codec is JSON else data

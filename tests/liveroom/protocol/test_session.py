@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import UNSET
 
 from liveroom.protocol.codec import JSON
@@ -215,3 +217,41 @@ def test_garbage_closes_in_every_state() -> None:
     for talk in (Talk(), Talk().enter()):
         assert close_code(talk.session.receive("{", now=100, at=0)) == 4106
         assert talk.session.state is State.CLOSING
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+FRAMES = st.one_of(
+    st.sampled_from(EVERYTHING).map(json.dumps),
+    st.fixed_dictionaries(
+        {"t": st.sampled_from(["hello", "say", "like", "gift", "ask", "token", "ping", "fly"])},
+        optional=dict.fromkeys(("id", "n", "count", "gift", "text", "do", "with"), VALUES),
+    ).map(json.dumps),
+    st.text(max_size=20),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(st.tuples(FRAMES, st.floats(0, 3)), max_size=40))
+def test_any_conversation_ends_in_documented_actions(frames: list[tuple[Any, float]]) -> None:
+    session = Session(JSON, now=0)
+    now = 0.0
+    for data, pause in frames:
+        now += pause
+        was = session.state
+        for action in (*session.receive(data, now=now, at=0), *session.tick(now=now)):
+            assert was is not State.CLOSING, "nothing follows a close"
+            match action:
+                case Enter():
+                    assert was is State.WAITING
+                    session.entered(Allowance(Rates()), expires=now + 10)
+                case Renew() | Ignored():
+                    assert was in (State.LIVE, State.ENTERING)
+                case Submit(command):
+                    assert was is State.LIVE
+                    if not isinstance(command, Like):
+                        session.carried_out()
+                case Answer(message):
+                    assert isinstance(message, No | Pong)
+                case Close(code):
+                    assert code in (4008, 4101, 4106)
+                    assert session.state is State.CLOSING
