@@ -216,11 +216,10 @@ class Media:
             self._socket.act(output)
 
     def _event(self, event: MediaEvent) -> None:
-        gauge = observe.sessions.labels(event.detail["direction"])
-        if event.kind == "session_opened":
-            gauge.inc()
-        elif event.kind == "session_closed":
-            gauge.dec()
+        change = {"session_opened": 1, "session_closed": -1}.get(event.kind, 0)
+        observe.sessions.inc(change)
+        if event.detail["direction"] == Direction.PUBLISH:
+            observe.publishers.inc(change)
         try:
             self._on_event(event)
         except Exception:

@@ -28,7 +28,8 @@ forward_seconds = Histogram(
     "From the socket's receive to the last send of what follows from it.",
     buckets=FORWARD_BUCKETS_S,
 )
-sessions = Gauge("liveroom_media_sessions", "Open media sessions.", ["direction"])
+sessions = Gauge("liveroom_media_sessions", "Open media sessions.")
+publishers = Gauge("liveroom_media_publishers", "Open media sessions that publish.")
 datagrams_dropped = Counter(
     "liveroom_media_datagrams_dropped", "Datagrams that came to nothing.", ["reason"]
 )

@@ -204,6 +204,8 @@ def _remote(offer: Offer, mids: Sequence[str]) -> Remote:
     section = next((one for one in sections if one.ufrag), sections[0])
     if not all(by_mid[mid].rtcp_mux for mid in mids):
         raise Refused("no_rtcp_mux")
+    if offer.is_lite:
+        raise Refused("no_ice", "The server is ICE-lite too; two lite ends never connect.")
     if not ICE_UFRAG.fullmatch(section.ufrag) or not ICE_PWD.fullmatch(section.pwd):
         raise Refused("no_ice")
     if section.setup not in ("actpass", "active", "passive"):
@@ -225,7 +227,8 @@ def _setup_line(remote: Remote) -> str:
 
 def _accept(section: Section, extensions: Mapping[Kind, tuple[str, ...]]) -> _Accepted | None:
     kind = Kind(section.kind)
-    formats = tuple(offered for offered in section.formats if offered.name in FORWARDABLE[kind])
+    names = FORWARDABLE[kind]
+    formats = tuple(offered for offered in section.formats if offered.name in names)
     if not formats:
         return None
     kept = {offered.payload_type for offered in formats}
@@ -348,10 +351,8 @@ def _rejected_lines(section: Section) -> list[str]:
 
 def _accepted_lines(taken: _Accepted, local: Local, own_lines: list[str]) -> list[str]:
     section = taken.section
-    formats = sorted(
-        (*taken.formats, *taken.repair_formats),
-        key=lambda offered: section.formats.index(offered),
-    )
+    kept = {offered.payload_type for offered in (*taken.formats, *taken.repair_formats)}
+    formats = [offered for offered in section.formats if offered.payload_type in kept]
     numbers = " ".join(str(offered.payload_type) for offered in formats)
     host, port = local.addresses[0]
     lines = [

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from sfu.config import MediaConfig
+from sfu.control.admission import Admission
 from sfu.control.answer import Local, Negotiated, answer_publisher, answer_viewer, write_restart
 from sfu.control.budget import Budget
 from sfu.control.dtls import Certificate, Dtls, Role
@@ -57,7 +58,6 @@ class Desk:
         entropy: Callable[[int], bytes],
         outlets: Outlets,
     ) -> None:
-        self._limits = config.limits
         self._bitrate_bps = config.bitrate_bps
         self._engine = engine
         self._certificate = certificate
@@ -70,10 +70,7 @@ class Desk:
         self._publishers: dict[tuple[RoomId, str], Session] = {}
         self._hosts: dict[RoomId, Session] = {}
         self._playing: dict[SessionId, set[Kind]] = {}
-        self._users: Counter[str] = Counter()
-        self._origins: Counter[str] = Counter()
-        self._half_open: Counter[str] = Counter()
-        self._half_open_total = 0
+        self._admission = Admission(config.limits)
         self._timers: list[tuple[float, SessionId]] = []
         self.candidates: tuple[tuple[str, int], ...] = ()
         """Our addresses as answers name them; set once the socket is bound."""
@@ -287,21 +284,13 @@ class Desk:
     # -- inside -------------------------------------------------------------------------------
 
     def _admit(self, ask: Ask) -> None:
-        limits = self._limits
         if ask.direction is Direction.PUBLISH:
             if ask.role not in PUBLISHING_ROLES:
                 raise Refused("forbidden")
             host = self._hosts.get(ask.room) if ask.role == "host" else None
             if host is not None and host.user != ask.user and host.state is not State.SUSPENDED:
                 raise Refused("host_live")
-        if len(self._sessions) >= limits.sessions or self._half_open_total >= limits.half_open:
-            raise Refused("full")
-        if (
-            self._users[ask.user] >= limits.sessions_per_user
-            or self._origins[ask.address] >= limits.sessions_per_address
-            or self._half_open[ask.address] >= limits.half_open_per_address
-        ):
-            raise Refused("rate")
+        self._admission.check(ask.user, ask.address)
 
     def _negotiate(
         self, direction: Direction, offer: Offer, credentials: Credentials
@@ -334,10 +323,7 @@ class Desk:
         negotiated = session.negotiated
         self._sessions[session.id] = session
         self._ufrags[session.ice.local.ufrag] = session
-        self._users[session.user] += 1
-        self._origins[session.origin] += 1
-        self._half_open[session.origin] += 1
-        self._half_open_total += 1
+        self._admission.opened(session.user, session.origin)
         if session.direction is Direction.PUBLISH:
             self._publishers[session.room, session.user] = session
             if session.role == "host":
@@ -356,8 +342,6 @@ class Desk:
         for address in session.ice.addresses:
             if self._addresses.get(address) is session:
                 del self._addresses[address]
-        _decrease(self._users, session.user)
-        _decrease(self._origins, session.origin)
         if self._publishers.get((session.room, session.user)) is session:
             del self._publishers[session.room, session.user]
         if self._hosts.get(session.room) is session:
@@ -368,13 +352,8 @@ class Desk:
         half_open = session.state in HALF_OPEN
         if not session.apply(Input.END):
             return False
-        if half_open:
-            self._no_longer_half_open(session)
+        self._admission.closed(session.user, session.origin, half_open=half_open)
         return True
-
-    def _no_longer_half_open(self, session: Session) -> None:
-        _decrease(self._half_open, session.origin)
-        self._half_open_total -= 1
 
     def _announce_end(self, session: Session, reason: str) -> None:
         if self._playing.pop(session.id, None) and session.role == "host":
@@ -384,7 +363,7 @@ class Desk:
         self._tell("session_closed", session, reason=reason)
 
     def _connected(self, session: Session, *, now: float) -> None:
-        self._no_longer_half_open(session)
+        self._admission.connected(session.origin)
         self._outlets.on_join_step("dtls", now - (session.checked_at or session.opened_at))
         self._arm(session)
         self._outlets.act(self._engine.connect(session.id, now=now))
@@ -454,9 +433,3 @@ class Desk:
 def etag(session: Session) -> str:
     """Name the ICE session: a strong entity tag (RFC 9725 section 4.3.1)."""
     return f'"{session.ice.local.ufrag}"'
-
-
-def _decrease(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if counter[key] <= 0:
-        del counter[key]

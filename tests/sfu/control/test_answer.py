@@ -215,6 +215,7 @@ def test_the_bundle_may_begin_with_a_rejected_m_line() -> None:
         ),
         (publish, offer_text(fingerprint=Fingerprint("sha-256", bytes(20))), "no_fingerprint"),
         (publish, offer_text(ufrag="x"), "no_ice"),
+        (publish, offer_text().replace("t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n"), "no_ice"),
         (publish, offer_text(pwd="short"), "no_ice"),
         (publish, offer_text().replace("a=ice-pwd", "a=x"), "no_ice"),
         (publish, offer_text(setup="holdconn"), "bad_setup"),
