@@ -13,6 +13,7 @@ import uvicorn
 from litestar import Litestar
 
 from liveroom.config import Address
+from liveroom.edge.http_bounds import BoundedHttp
 
 BACKLOG = 2_048
 """Connections the kernel may hold before they are accepted; further ones are refused by it."""
@@ -72,7 +73,7 @@ class Listener:
             uvicorn.Config(
                 application,
                 loop="none",
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -1,0 +1,118 @@
+"""A real listener keeps its bounds: endless heads and dribbled requests end, others live on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from litestar import Litestar, Request, Response, route
+
+from liveroom.config import Address
+from liveroom.edge import http_bounds
+from liveroom.edge.http_bounds import HEAD_BYTES_MAX
+from liveroom.edge.listener import Listener, bind
+
+WITHIN_S = 5.0
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async def echo(request: Request) -> Response[bytes]:  # type: ignore[type-arg]
+        return Response(await request.body(), media_type="application/octet-stream")
+
+    handler = route("/", http_method=["GET", "POST"], status_code=200)(echo)
+    app = Litestar([handler], openapi_config=None, logging_config=None)
+    listener = Listener(app, bind(Address("127.0.0.1", 0)))
+    await listener.start()
+    yield listener
+    await listener.stop()
+
+
+async def connect(listener: Listener) -> Streams:
+    return await asyncio.open_connection("127.0.0.1", listener.port)
+
+
+async def answer(streams: Streams) -> bytes:
+    """Read one answer with a content length."""
+    async with asyncio.timeout(WITHIN_S):
+        head = await streams[0].readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return head + await streams[0].readexactly(length)
+
+
+async def test_a_head_within_the_bound_is_answered_again_and_again(listener: Listener) -> None:
+    streams = await connect(listener)
+    for _ in range(3):
+        padding = b"x" * (HEAD_BYTES_MAX - 200)
+        streams[1].write(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + padding + b"\r\n\r\n")
+        assert (await answer(streams)).startswith(b"HTTP/1.1 200")
+    streams[1].close()
+
+
+@pytest.mark.parametrize("line", [b"X: %s\r\n" % (b"a" * 1_000), b"a" * 1_000], ids=["many", "one"])
+async def test_an_endless_head_is_answered_431_and_closed(listener: Listener, line: bytes) -> None:
+    streams = await connect(listener)
+    streams[1].write(b"GET / HTTP/1.1\r\nHost: a\r\nY: ")
+    received = b""
+    async with asyncio.timeout(WITHIN_S):
+        try:
+            for _ in range(100_000):
+                streams[1].write(line)
+                await streams[1].drain()
+        except ConnectionError:
+            received = b"closed"
+        else:
+            received = await streams[0].read()
+    assert received
+    good = await connect(listener)
+    good[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await answer(good)).startswith(b"HTTP/1.1 200")
+    good[1].close()
+    streams[1].close()
+
+
+async def test_a_head_just_over_the_bound_gets_a_problem_document(listener: Listener) -> None:
+    streams = await connect(listener)
+    streams[1].write(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * HEAD_BYTES_MAX)
+    found = await answer(streams)
+    assert found.startswith(b"HTTP/1.1 431")
+    assert b'"code":"too_large"' in found
+    async with asyncio.timeout(WITHIN_S):
+        assert await streams[0].read() == b""
+    streams[1].close()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"",
+        b"GET",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc",
+    ],
+    ids=["silent", "line", "head", "body"],
+)
+async def test_a_request_that_never_ends_is_closed_at_its_deadline(
+    listener: Listener, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_bounds, "REQUEST_WITHIN_S", 0.2)
+    streams = await connect(listener)
+    streams[1].write(piece)
+    async with asyncio.timeout(WITHIN_S):
+        assert await streams[0].read() == b""
+    streams[1].close()
+
+
+async def test_a_connection_outlives_the_deadlines_of_answered_requests(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_bounds, "REQUEST_WITHIN_S", 0.2)
+    streams = await connect(listener)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    while loop.time() - started < 0.5:
+        body = b"x" * 1_000
+        streams[1].write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + body)
+        assert (await answer(streams)).endswith(body)
+    streams[1].close()
