@@ -160,53 +160,19 @@ class Engine:
             at_ntp: the same moment as a 64-bit NTP timestamp.
 
         """
-        sent = send_time(at_ntp)
-        touched: list[Outbox] = []
-        asking: dict[Publisher, None] = {}
-        events: list[TrackEvent] = []
-        size = 0
-        for datagram in batch:
-            size += len(datagram.data)
-            if datagram.is_rtcp:
-                self._receive_feedback(datagram, sent, at_ntp, touched, asking)
-                continue
-            publisher = self._publishers.get(datagram.session)
-            if publisher is None:
-                known = datagram.session in self._viewers
-                self._dropped[Drop.NOT_A_PUBLISHER if known else Drop.UNKNOWN_SESSION] += 1
-                continue
-            packet = rtp.parse(datagram.data)
-            if packet is None:
-                self._dropped[Drop.MALFORMED] += 1
-                continue
-            asking[publisher] = None
-            came_to = publisher.receive(
-                packet, arrived=datagram.arrived, sent=sent, touched=touched
-            )
-            if isinstance(came_to, Drop):
-                self._dropped[came_to] += 1
-            elif came_to is not None:
-                events.append(came_to)
-        self._totals["packets_in"] += len(batch)
-        self._totals["bytes_in"] += size
-        return self._finish(touched, asking, now=now, at_ntp=at_ntp, events=events)
+        try:
+            return self._receive(batch, now=now, at_ntp=at_ntp)
+        except Exception:
+            self._discard()
+            raise
 
     def tick(self, *, now: float, at_ntp: int) -> Output:
         """Do what is due: reports, repeated requests, stall detection."""
-        touched: list[Outbox] = []
-        asking: dict[Publisher, None] = {}
-        events: list[TrackEvent] = []
-        for session in self._deadlines.take(now=now):
-            publisher = self._publishers.get(session)
-            if publisher is not None:
-                publisher.report(now=now, touched=touched)
-                events += publisher.stalled(now=now)
-                asking[publisher] = None
-                continue
-            viewer = self._viewers[session]
-            viewer.report(now=now, at_ntp=at_ntp, touched=touched)
-            self._deadlines.set(session, viewer.due())
-        return self._finish(touched, asking, now=now, events=events)
+        try:
+            return self._tick(now=now, at_ntp=at_ntp)
+        except Exception:
+            self._discard()
+            raise
 
     def deadline(self) -> float | None:
         """Return when `tick` wants to be called next; it changes with every other call."""
@@ -242,6 +208,61 @@ class Engine:
             return publisher.stats()
         viewer = self._viewers.get(session)
         return None if viewer is None else viewer.stats()
+
+    def _receive(self, batch: Sequence[Datagram], *, now: float, at_ntp: int) -> Output:
+        sent = send_time(at_ntp)
+        touched: list[Outbox] = []
+        asking: dict[Publisher, None] = {}
+        events: list[TrackEvent] = []
+        size = 0
+        for datagram in batch:
+            size += len(datagram.data)
+            if datagram.is_rtcp:
+                self._receive_feedback(datagram, sent, at_ntp, touched, asking)
+                continue
+            publisher = self._publishers.get(datagram.session)
+            if publisher is None:
+                known = datagram.session in self._viewers
+                self._dropped[Drop.NOT_A_PUBLISHER if known else Drop.UNKNOWN_SESSION] += 1
+                continue
+            packet = rtp.parse(datagram.data)
+            if packet is None:
+                self._dropped[Drop.MALFORMED] += 1
+                continue
+            asking[publisher] = None
+            came_to = publisher.receive(
+                packet, arrived=datagram.arrived, sent=sent, touched=touched
+            )
+            if isinstance(came_to, Drop):
+                self._dropped[came_to] += 1
+            elif came_to is not None:
+                events.append(came_to)
+        self._totals["packets_in"] += len(batch)
+        self._totals["bytes_in"] += size
+        return self._finish(touched, asking, now=now, at_ntp=at_ntp, events=events)
+
+    def _tick(self, *, now: float, at_ntp: int) -> Output:
+        touched: list[Outbox] = []
+        asking: dict[Publisher, None] = {}
+        events: list[TrackEvent] = []
+        for session in self._deadlines.take(now=now):
+            publisher = self._publishers.get(session)
+            if publisher is not None:
+                publisher.report(now=now, touched=touched)
+                events += publisher.stalled(now=now)
+                asking[publisher] = None
+                continue
+            viewer = self._viewers[session]
+            viewer.report(now=now, at_ntp=at_ntp, touched=touched)
+            self._deadlines.set(session, viewer.due())
+        return self._finish(touched, asking, now=now, events=events)
+
+    def _discard(self) -> None:
+        """Empty all outboxes: a bug must not leave packets behind that nobody would fetch."""
+        for publisher in self._publishers.values():
+            publisher.outbox.take()
+        for viewer in self._viewers.values():
+            viewer.outbox.take()
 
     def _receive_feedback(
         self,

@@ -368,6 +368,19 @@ class TestLiveness:
         assert wakes <= 60 + 30 + 5
 
 
+class TestBugs:
+    def test_a_bug_in_the_middle_of_a_batch_costs_that_batch_only(self, scene):
+        host = scene.publish()
+        scene.watch()
+        host.key()
+        good = host.packet("v", b"\x10\x01lost to the bug", sequence=11)
+        with pytest.raises(TypeError):
+            scene.receive("host", good, None)
+        host.next["v"] = 12
+        host.send("v")
+        assert [p.payload for p in scene.got()] == [b"\x10\x00key frame", DELTA]
+
+
 class TestExtensions:
     def test_a_viewer_gets_what_it_negotiated(self, scene, extensions):
         host = scene.publish()
