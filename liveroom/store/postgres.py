@@ -34,6 +34,8 @@ ATTEMPTS_MAX: Final = 5
 JITTER_S: Final = 0.02
 """The first pause between tries; it doubles, and a random half of it is left away."""
 _CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+# connection, resources, object state, operator intervention, system (PostgreSQL appendix A)
+_OUTAGES: Final = ("08", "53", "55", "57", "58")
 
 _log = logger(__name__)
 
@@ -52,6 +54,12 @@ def engine_for(url: URL) -> AsyncEngine:
 def is_conflict(error: DBAPIError) -> bool:
     """Whether trying again may help."""
     return getattr(error.orig, "sqlstate", None) in _CONFLICTS
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Whether the server, not the command, is at fault."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(error, OperationalError | InterfaceError) or state.startswith(_OUTAGES)
 
 
 @final
@@ -88,7 +96,9 @@ class PostgresStore:
         self._waiting += 1
         try:
             return await self._run(command)
-        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if isinstance(error, DBAPIError) and not is_outage(error):
+                raise
             _log.error("store command failed", exc_info=error)
             raise Refused("unavailable", retry_ms=1_000) from error
         finally:

@@ -103,6 +103,15 @@ def _check_after_crash(connection: Connection, path: str) -> None:
         raise StoreUnusableError(f"{path} is damaged ({verdict}); restore it from a backup.")
 
 
+def _abandon(connection: Connection) -> None:
+    """Leave the transaction: a COMMIT that SQLite refuses keeps it open."""
+    if connection.in_transaction():
+        connection.rollback()
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    raw.rollback()
+
+
 @final
 class SqliteStore:
     """The embedded store. Make it with `open`."""
@@ -204,6 +213,7 @@ class SqliteStore:
             with connection.begin():
                 outcomes = [self._attempt(connection, work.command) for work in batch]
         except Exception as error:
+            _abandon(connection)
             _log.error("store batch failed", commands=len(batch), exc_info=error)
             refused = Refused("unavailable", retry_ms=1_000)
             return [_Outcome(error=refused)] * len(batch), False
