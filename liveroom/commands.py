@@ -117,9 +117,9 @@ def _shown(store: str) -> str:
 def doctor(**flags: Any) -> None:
     """Check ports, kernel, store, clock and disk, and say what to do."""
     config = _config(flags, needs_keys=False)
-    from liveroom import doctor as checks
+    from liveroom.doctor import run
 
-    raise typer.Exit(checks.run(config))
+    raise typer.Exit(run(config))
 
 
 @program.command()
