@@ -130,7 +130,7 @@ class _Doors:
 
 def _endpoint(path: str, rows: Mapping[str, Row], doors: _Doors) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        row = rows[request.method]
+        row = rows["GET" if request.method == HttpMethod.HEAD else request.method]
         headers = lower_headers(request)
         if row.method not in READING and not doors.origins.allows(
             headers.get("origin"), headers.get("host")
@@ -138,9 +138,12 @@ def _endpoint(path: str, rows: Mapping[str, Row], doors: _Doors) -> HTTPRouteHan
             raise Refused("forbidden", "Pages of this origin may not ask; add it to --origins.")
         return _answer(row, await _carry_out(row, doors, request, headers))
 
+    methods = [HttpMethod(method) for method in rows]
+    if HttpMethod.GET in methods:  # RFC 9110 section 9.1: what knows GET knows HEAD
+        methods.append(HttpMethod.HEAD)
     made = route(
         path.replace("}", ":str}"),
-        http_method=[HttpMethod(method) for method in rows],
+        http_method=methods,
         status_code=200,
         include_in_schema=False,
     )(handle)

@@ -126,6 +126,8 @@ MATRIX: dict[tuple[str, str], Cell] = {
     },
 }
 
+MATRIX |= {("HEAD", path): cell for (method, path), cell in MATRIX.items() if method == "GET"}
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
