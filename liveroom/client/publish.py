@@ -87,6 +87,7 @@ class _Publishing:
         self._console = console
         self._backoff = Backoff(SystemRandom(), cap_s=10.0)
         self._stop = asyncio.Event()
+        self._was_live = False
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -105,8 +106,10 @@ class _Publishing:
             except Stopped:
                 return STOPPED
             except SourceUnusable as error:
-                self._say(str(error))
-                return SOURCE_UNUSABLE
+                if not self._was_live:
+                    self._say(str(error))
+                    return SOURCE_UNUSABLE
+                reason, after_ms = str(error).rstrip("."), None
             except CommandRefused as refused:
                 if refused.code not in _PASSING:
                     self._say(f"Refused ({refused.code}): {refused.why}")
@@ -144,6 +147,7 @@ class _Publishing:
             stopping.cancel()
             await starting
             self._backoff.succeeded()
+            self._was_live = source.is_live
             source.start()
             if not self._console.is_terminal:
                 self._console.print(f"Live at {self._url}", markup=False, highlight=False)
@@ -160,8 +164,7 @@ class _Publishing:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), STATUS_INTERVAL_S)
                 if source.ended.done():
-                    source.ended.result()
-                    raise Stopped
+                    raise _over(source)
                 now = time.monotonic()
                 total = sum(track.bytes_out for track in source.tracks)
                 kilobits = (total - last_bytes) * 8 / 1000 / max(0.001, now - last_at)
@@ -178,6 +181,14 @@ class _Publishing:
     def _say(self, text: str) -> None:
         self._console.quiet = False
         self._console.print(text, markup=False, highlight=False)
+
+
+def _over(source: Source) -> Exception:
+    """Say what it means that the source gives nothing more."""
+    error = source.ended.exception()
+    if source.is_live:
+        return PeerLost(f"the source ended: {error}" if error else "the source ended")
+    return Stopped() if error is None else SourceUnusable(f"The source broke: {error}.")
 
 
 def _status(source: Source, kilobits: float) -> str:

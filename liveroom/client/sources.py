@@ -22,6 +22,7 @@ from liveroom.client.samples import KeyframeRequest, Producer, SourceUnusable
 QUEUE_PACKETS_MAX = 512
 """Packets waiting for the network; beyond it new ones are dropped and counted."""
 STOP_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 10.0
 TEST = "test:"
 
 
@@ -72,6 +73,7 @@ class Source:
         self._thread: threading.Thread | None = None
         self.keyframe = KeyframeRequest()
         self.codec = producer.codec
+        self.is_live = producer.is_live
         self.video = PacketTrack("video", self.keyframe) if producer.codec else None
         self.audio = PacketTrack("audio", self.keyframe) if producer.has_audio else None
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -136,7 +138,7 @@ class Source:
             self._stopping.set()
 
 
-_ADDRESS = re.compile(r"^(rtmps?|rtsps?|srt|https?|udp|tcp)://", re.IGNORECASE)
+_STREAM = re.compile(r"^(rtmps?|rtsps?|srt|udp|tcp|rtp)://", re.IGNORECASE)
 _DEVICE = re.compile(r"^/dev/video\d+$")
 
 
@@ -149,17 +151,17 @@ def open_producer(source: str, *, copy: bool = False, codec: str = "h264") -> Pr
     """
     if source == TEST:
         return TestProducer(codec)
-    options: dict[str, str] = {}
-    format_name: str | None = None
-    is_live = False
-    if _ADDRESS.match(source):
-        is_live = True
-        if source.lower().startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"
-    elif _DEVICE.match(source):
-        is_live, format_name = True, "v4l2"
+    is_device = _DEVICE.match(source) is not None
+    options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
     try:
-        container = av.open(source, format=format_name, options=options, timeout=10.0)
+        container = av.open(
+            source,
+            format="v4l2" if is_device else None,
+            options=options,
+            timeout=OPEN_TIMEOUT_S,
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceUnusable(f"Cannot open {source}: {error}. Check the name.") from error
+    # What has no length comes at its own pace; a file over HTTP has one.
+    is_live = is_device or _STREAM.match(source) is not None or container.duration is None
     return MediaProducer(container, is_live=is_live, copy=copy, codec=codec)

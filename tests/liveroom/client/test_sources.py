@@ -2,6 +2,9 @@
 
 import asyncio
 import itertools
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import av
@@ -169,6 +172,39 @@ async def test_a_source_hands_packets_to_its_tracks_at_their_time_and_stops() ->
     assert took >= 4 / 15 - 0.05
     assert source.video.packets == 5
     assert source.video.bytes_out > 0
+
+
+def test_a_network_stream_is_read_at_its_own_pace(tmp_path: Path) -> None:
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    path = _media(tmp_path / "a.ts", "libx264", "aac", BASELINE)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    play = ["-loglevel", "error", "-stream_loop", "20", "-re", "-i", str(path)]
+    send = ["-c", "copy", "-f", "mpegts", f"{address}?listen"]
+    sender = subprocess.Popen([ffmpeg, *play, *send], stdin=subprocess.DEVNULL)
+    try:
+        producer = _connect(address)
+        samples = _take(producer, 0.8)
+    finally:
+        sender.kill()
+        sender.wait()
+
+    assert producer.is_live
+    assert {sample.kind for sample in samples} == {"video", "audio"}
+
+
+def _connect(address: str) -> Producer:
+    """Open an address as soon as its sender listens."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return open_producer(address)
+        except SourceUnusable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 async def test_a_live_source_that_ends_ends_its_tracks(tmp_path: Path) -> None:
