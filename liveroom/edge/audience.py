@@ -7,11 +7,11 @@ from it exactly what the welcome did not contain. It knows no service and no tok
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, final
 
 from liveroom.bus.port import Bus, Publication
-from liveroom.domain.events import Event
+from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.connection import Connection
@@ -33,7 +33,7 @@ SWEEP_SLICE = 512
 """So many sockets are written to before the event loop gets its turn."""
 
 PENDING_MAX = 1_000
-"""Texts and greetings gathered for one tick; further ones are dropped."""
+"""Texts and greetings gathered for one tick; of further ones each writer sees their own."""
 
 MISSED_PER_FRAME = 100
 """Missed events in one frame after a resume."""
@@ -130,6 +130,7 @@ class Audience:
         self._users: dict[UserId, set[Viewer]] = {}
         self._pending: list[Event] = []
         self._personal: list[Event] = []
+        self._only_own: list[tuple[UserId, Event]] = []
         self._is_urgent = False
         self._epoch = ""
         self._delivered = 0
@@ -259,6 +260,8 @@ class Audience:
             self._delivered = event.n
         elif len(self._pending) >= PENDING_MAX and not is_urgent(event):
             EVENTS_DROPPED.labels(event.fact.DELIVERY.value, "flood").inc()
+            if isinstance(event.fact, DanmakuSaid) and event.fact.user in self._users:
+                self._only_own.append((event.fact.user, event))
             return False
         return True
 
@@ -297,6 +300,9 @@ class Audience:
         events, self._pending = self._pending, []
         self._is_urgent = False
         tick = self._sampler.compose(events, online=self.online, now=now)
+        if self._only_own:
+            tick = replace(tick, own=(*tick.own, *self._only_own))
+            self._only_own = []
         for viewer in self._coming:
             assert viewer.coming is not None
             viewer.coming.ticks.append(tick)

@@ -17,6 +17,7 @@ from liveroom.domain.events import DanmakuSaid, Event, Fact, GiftSent
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.audience import (
     COUNTERS_EVERY_S,
+    PENDING_MAX,
     SWEEP_SLICE,
     URGENT_EVERY_S,
     Audience,
@@ -297,6 +298,18 @@ def test_who_leaves_during_a_sweep_gets_nothing_more() -> None:
     room.audience.leave(waiting[0])
     room.settle()
     assert [wire_of(viewer).numbers for viewer in waiting] == [[], [1], [1], [1], [1]]
+
+
+def test_of_a_flood_beyond_the_bound_each_writer_still_sees_their_own() -> None:
+    room = Room()
+    ming, li = room.join("ming"), room.join("li")
+    room.settle()
+    for _ in range(PENDING_MAX):
+        room.text("crowd")
+    room.text("ming", "mine")
+    room.settle()
+    assert "mine" in {event.get("text") for event in ming.events}
+    assert "mine" not in {event.get("text") for event in li.events}
 
 
 def test_the_last_one_to_leave_ends_the_subscription() -> None:
