@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import jwt
+import msgspec
 import pytest
 
 from liveroom.domain.actors import Role
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.domain.refusals import REFUSALS
+from liveroom.edge.api.application import ROWS
 from liveroom.edge.api.backend import Readiness
 from tests.liveroom.edge.api_house import ADMIN_KEY, SECRET, House, Reply, open_house
 
@@ -417,3 +419,38 @@ async def test_a_token_of_a_plain_library_is_taken(house: House) -> None:
     claims = {"sub": "u", "room": "r1", "role": "viewer", "exp": house.clock[0] // 1000 + 9}
     token = jwt.encode(claims, SECRET, algorithm="HS256")
     assert (await house.ask("POST", "/v1/rooms/r1/join", token=token)).status_code == 200
+
+
+async def test_an_anonymous_visitor_has_a_card_but_no_wallet(house: House) -> None:
+    await house.room("r1")
+    token = (await house.good("POST", "/v1/rooms/r1/join", token=None))["token"]
+    me = await house.good("GET", "/v1/me", token=token)
+    assert (me["anonymous"], me["coins"]) == (True, None)
+    assert await house.refused("GET", "/v1/me/ledger", token=token) == "403 anonymous"
+
+
+async def test_every_answer_is_what_the_documents_say(house: House) -> None:
+    """Decode real answers strictly into the types that /openapi.json shows."""
+    await house.room("r1", host="lei", cover="https://x/c.png", planned_at=1)
+    await house.member("ann", coins=5)
+    await house.services.rooms.host_live(RoomId("r1"), UserId("lei"), "s1")
+    answers = {(row.method, row.path): row.answer for row in ROWS}
+    host, viewer = house.token("host", user="lei"), house.token("viewer")
+    for path, token in (
+        ("/healthz", None),
+        ("/readyz", None),
+        ("/v1/rooms", None),
+        ("/v1/rooms/r1", None),
+        ("/v1/rooms/r1/broadcasts", host),
+        ("/v1/rooms/r1/numbers", host),
+        ("/v1/rooms/r1/products", None),
+        ("/v1/me?room=r1", viewer),
+        ("/v1/me/ledger", viewer),
+        ("/v1/gifts", None),
+    ):
+        answer = await house.ask("GET", path, token=token)
+        template = path.partition("?")[0].replace("r1", "{room}")
+        wanted = answers["GET", template]
+        shown = msgspec.json.decode(answer.content, type=wanted)
+        again = msgspec.json.decode(msgspec.json.encode(shown))
+        assert again == answer.json(), f"{path} answers more or less than it documents"
