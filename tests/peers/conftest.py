@@ -11,12 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 INTERFACE = "10.77.0.1"
 LOOPBACK = "127.0.0.1"
 WAIT_S = 20.0
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -160,3 +175,18 @@ def ffmpeg(network: Network) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         # Once its session was taken over ffmpeg ends on nothing less.
         process.kill()
         process.wait(WAIT_S)
+
+
+@pytest.fixture
+def chromium(network: Network, tmp_path: Path) -> Iterator[Browser]:
+    """A browser that lives in the closed network, with a camera and a microphone."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    wrapper = tmp_path / "chromium"
+    command = " ".join(network.inside(str(CHROMIUM)))
+    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    wrapper.chmod(0o755)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(wrapper), args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

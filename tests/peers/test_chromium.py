@@ -2,32 +2,16 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.peers.conftest import LOOPBACK, WAIT_S, Network, Shell, kinds, packets
+from tests.peers.conftest import LOOPBACK, WAIT_S, Shell, kinds, packets
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--allow-loopback-in-peer-connection",
-]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed"),
     pytest.mark.parametrize("shell", [LOOPBACK], indirect=True),
 ]
 
@@ -83,19 +67,12 @@ async function received() {
 
 
 @pytest.fixture
-def page(network: Network, shell: Shell, tmp_path: Path) -> Iterator[Page]:
-    """A page of a browser that lives in the closed network."""
-    wrapper = tmp_path / "chromium"
-    command = " ".join(network.inside(str(CHROMIUM)))
-    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-    wrapper.chmod(0o755)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(wrapper), args=FLAGS)
-        page = browser.new_page()
-        page.goto(f"{shell.url}/page")
-        page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{publish, play, received}}); }}")
-        yield page
-        browser.close()
+def page(chromium: Browser, shell: Shell) -> Page:
+    """An empty page that knows the functions above."""
+    page = chromium.new_page()
+    page.goto(f"{shell.url}/page")
+    page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{publish, play, received}}); }}")
+    return page
 
 
 def wait_for_frames(page: Page, count: int) -> dict[str, Any]:
