@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from liveroom.domain.refusals import Refused
+from liveroom.observe import logger
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.ports import Ports
 from liveroom.service.recognising import Recognising
@@ -14,6 +16,8 @@ from liveroom.store.port import Transaction
 CHECKOUTS_EVERY_MS: Final = 5_000
 HOSTS_EVERY_MS: Final = 30_000
 PURGE_EVERY_MS: Final = 10 * 60 * 1000
+
+_log = logger(__name__)
 
 
 class Housekeeping:
@@ -42,12 +46,20 @@ class Housekeeping:
     async def tick(self) -> None:
         """Do what is due."""
         for work in self._always:
-            await work()
+            await self._try(work)
         at = self._ports.now_ms()
         for index, (every_ms, job) in enumerate(self._periodic):
             if at - self._done_at[index] >= every_ms:
                 self._done_at[index] = at
-                await job()
+                await self._try(job)
+
+    @staticmethod
+    async def _try(work: Callable[[], Awaitable[object]]) -> None:
+        """Do one piece; a store that does not answer must not keep the others from theirs."""
+        try:
+            await work()
+        except Refused as refused:
+            _log.warning("housekeeping put off", why=refused.why)
 
     async def purge(self) -> None:
         """Forget answers and tickets that nobody can ask for any more."""

@@ -12,7 +12,6 @@ from typing import Final
 from liveroom.bus.port import Bus, Publication
 from liveroom.domain.events import Event
 from liveroom.domain.ids import RoomId
-from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
 from liveroom.store import journal
 from liveroom.store.port import Store
@@ -69,8 +68,8 @@ class Relay:
             self._woken.clear()
             try:
                 await self.drain()
-            except (Refused, OSError) as error:
-                _log.warning("relay paused", error=str(error))
+            except Exception:  # whatever it is, the events are still in the outbox
+                _log.exception("relay paused")
                 self._woken.set()
                 await asyncio.sleep(RETRY_S)
 

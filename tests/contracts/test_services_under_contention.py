@@ -23,13 +23,13 @@ async def house(url: str) -> AsyncIterator[House]:
 
 
 async def stock_of(house: House, product: str = "p1") -> int | None:
-    found = await house.store.run(lambda tx: shop.find_product(tx, "default", product))  # type: ignore[arg-type]
+    found = await house.store.run(lambda tx: shop.find_product(tx, "default", product))
     assert found is not None
     return found.stock
 
 
 async def numbers_in(house: House) -> list[int | None]:
-    kept = await house.store.run(lambda tx: journal.since(tx, "default", ROOM, 0))  # type: ignore[arg-type]
+    kept = await house.store.run(lambda tx: journal.since(tx, "default", ROOM, 0))
     return [event.n for event in kept]
 
 
@@ -51,7 +51,7 @@ async def test_fifty_checkouts_of_twenty_reserve_exactly_twenty(house: House) ->
         await house.make_member(f"u{i}")
     results = await asyncio.gather(
         *(
-            house.services.shopping.checkout(viewer(f"u{i}"), ROOM, "p1", 1, "k")  # type: ignore[arg-type]
+            house.services.shopping.checkout(viewer(f"u{i}"), ROOM, "p1", 1, "k")
             for i in range(CLIENTS)
         ),
         return_exceptions=True,
@@ -97,7 +97,7 @@ async def test_gifts_of_many_to_one_host_all_arrive_and_sum_to_zero(house: House
 async def test_a_payment_told_many_times_at_once_is_one_order(house: House) -> None:
     await house.make_product(stock=5)
     await house.make_member("u1")
-    checkout = await house.services.shopping.checkout(viewer("u1"), ROOM, "p1", 2, "k")  # type: ignore[arg-type]
+    checkout = await house.services.shopping.checkout(viewer("u1"), ROOM, "p1", 2, "k")
     notice = PaymentNotice(payment=checkout.payment, order=checkout.order, amount=checkout.amount)
     receipts = await asyncio.gather(
         *(house.services.shopping.payment_settled(notice) for _ in range(8))

@@ -39,7 +39,7 @@ def test_a_command_is_priced_as_a_whole() -> None:
 @pytest.mark.parametrize("count", [0, -1, GIFT_COUNT_MAX + 1, 10**30, True, 1.0, float("nan"), "1"])
 def test_a_count_is_a_bounded_integer(count: object) -> None:
     with pytest.raises(Refused, match="invalid"):
-        price_of(find_gift("rose"), count)  # type: ignore[arg-type]
+        price_of(find_gift("rose"), count)
 
 
 def test_a_combo_runs_on_at_three_seconds_and_starts_anew_after() -> None:

@@ -112,7 +112,7 @@ def test_a_bundle_that_one_account_cannot_bear_is_refused_whole() -> None:
 @pytest.mark.parametrize("amount", [0, -1, 2**63, True, 1.0, 1.5, "1", None, Fraction(3)])
 def test_amounts_are_positive_integers(amount: object) -> None:
     with pytest.raises(Refused) as refused:
-        post({}, bundle(Transfer(ISSUER, WALLETS[0], amount)))  # type: ignore[arg-type]
+        post({}, bundle(Transfer(ISSUER, WALLETS[0], amount)))
     assert refused.value.code == "invalid"
 
 

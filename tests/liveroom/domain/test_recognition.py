@@ -31,7 +31,7 @@ def profile(user: str = "u1", **changes: object) -> Profile:
         "last": Purchase(product=ProductId("p1"), title="连衣裙", at=NOW - 12 * DAY_MS),
         "prefers": ("裙装", "包", "鞋", "帽"),
     }
-    return Profile(**{**fields, **changes})  # type: ignore[arg-type]
+    return Profile(**{**fields, **changes})
 
 
 def bag(at: int) -> Purchase:

@@ -26,7 +26,7 @@ async def pay(house: House, checkout: Checkout, **changes: Any) -> OrderReceipt 
 
 
 async def stock(house: House) -> int | None:
-    found = await house.store.run(lambda tx: shop.find_product(tx, "default", P1))  # type: ignore[arg-type]
+    found = await house.store.run(lambda tx: shop.find_product(tx, "default", P1))
     assert found is not None
     return found.stock
 
@@ -177,10 +177,10 @@ async def test_a_crash_before_the_payment_was_opened_is_made_good_by_asking_agai
     async def crash(*_: object) -> None:
         raise ConnectionError("the process ends here")
 
-    house.cashier.create = crash  # type: ignore[assignment, method-assign]
+    house.cashier.create = crash
     with pytest.raises(ConnectionError):
         await buy(house)
-    house.cashier.create = working  # type: ignore[method-assign]
+    house.cashier.create = working
     assert (await buy(house)).payment
     assert await stock(house) == 2
 
@@ -234,6 +234,6 @@ async def test_products_are_the_shops_own(house: House) -> None:
     await house.make_product(title="新裙")
     shopping = house.services.shopping
     assert [product.title for product in await shopping.products_of(viewer(), ROOM)] == ["新裙"]
-    assert await shopping.products("other") == []  # type: ignore[arg-type]
+    assert await shopping.products("other") == []
     assert await refusal(shopping.products_of(viewer(tenant="other"), ROOM)) == "no_such_room"
     assert await refusal(house.make_product(price=0)) == "invalid"

@@ -12,12 +12,12 @@ from liveroom.service.ports import Policy
 from liveroom.store import posting
 from liveroom.store.posting import balance_of
 from liveroom.store.tables import ledger_lines
-from tests.house import ROOM, House, open_house, refusal, viewer
+from tests.house import ROOM, Clock, House, open_house, refusal, viewer
 
 
 async def coins_of(house: House, user: str) -> int:
     wallet = posting.wallet_of(UserId(user))
-    return (await house.store.run(lambda tx: balance_of(tx, "default", wallet))).amount  # type: ignore[arg-type]
+    return (await house.store.run(lambda tx: balance_of(tx, "default", wallet))).amount
 
 
 async def give(
@@ -160,3 +160,18 @@ async def test_one_coin_at_seventy_thirty_goes_to_the_host(house: House) -> None
     await give(house, gift="rose")
     held = await shares(house)
     assert (held["host:h1:coins:earned"], held.get("platform:coins:fee")) == (1, None)
+
+
+async def test_an_answer_is_kept_over_a_restart_and_for_a_day(tmp_path: Path) -> None:
+    url, clock = f"sqlite:///{tmp_path}/store.db", Clock()
+    async with open_house(url, clock=clock) as first:
+        await first.make_room()
+        await first.make_member("u1", coins=1_000)
+        receipt = await give(first)
+    clock.pass_ms(24 * 60 * 60 * 1_000)
+    async with open_house(url, clock=clock, name="b") as second:
+        await second.services.tick()
+        assert await give(second) == receipt
+        assert await coins_of(second, "u1") == 500
+        await second.settle()
+        assert second.heard == []

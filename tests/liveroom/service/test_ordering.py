@@ -33,7 +33,7 @@ async def place(house: House, draft: Any, key: str = "k", actor: Any = None) -> 
 
 
 async def stock_of(house: House) -> int | None:
-    found = await house.store.run(lambda tx: shop.find_product(tx, "default", "p1"))  # type: ignore[arg-type]
+    found = await house.store.run(lambda tx: shop.find_product(tx, "default", "p1"))
     assert found is not None
     return found.stock
 
@@ -118,7 +118,7 @@ async def test_an_order_without_a_room_fires_nothing_but_counts_for_the_member(
 async def test_an_unknown_user_becomes_a_member(house: House) -> None:
     await house.make_product()
     await house.order("o1", "stranger")
-    member = await house.store.run(lambda tx: members.find(tx, "default", "stranger"))  # type: ignore[arg-type]
+    member = await house.store.run(lambda tx: members.find(tx, "default", "stranger"))
     assert member is not None
     assert (member.orders, member.spent) == (1, 19_900)
 
@@ -206,7 +206,7 @@ async def test_bad_amounts_are_refused_and_nothing_changes(
     await house.make_product(stock=5)
     assert await refusal(house.order("o1", "u1", **{where: bad})) == "invalid"
     assert await stock_of(house) == 5
-    member = await house.store.run(lambda tx: members.find(tx, "default", "u1"))  # type: ignore[arg-type]
+    member = await house.store.run(lambda tx: members.find(tx, "default", "u1"))
     assert member is None
 
 
@@ -223,7 +223,7 @@ async def test_two_shops_may_use_the_same_ids(house: House) -> None:
     await house.make_product()
     await house.order("o1", "u1", key="k")
     other = merchant_actor("other")
-    await house.services.shopping.put_product(other, Product(id="p1", title="x", price=1))  # type: ignore[arg-type]
+    await house.services.shopping.put_product(other, Product(id="p1", title="x", price=1))
     draft = order_draft("o1", "u1", room=None, unit_price=1)
     assert (await place(house, draft, key="k", actor=other)).total == 1
 
@@ -234,7 +234,7 @@ async def test_a_live_order_is_dated_by_the_server(house: House) -> None:
     await house.order("o1", "u1", paid_at=1)
     await house.order("o2", "u2", paid_at=1, room=None)
     rows = [
-        await house.store.run(lambda tx, id=id: shop.find_order(tx, "default", id))  # type: ignore[misc, arg-type]
+        await house.store.run(lambda tx, id=id: shop.find_order(tx, "default", id))
         for id in ("o1", "o2")
     ]
     assert [row.paid_at for row in rows if row is not None] == [MONDAY + 5_000, 1]

@@ -105,7 +105,7 @@ async def test_the_card_shows_what_the_shop_knows(house: House) -> None:
 async def test_the_snapshot_holds_everything_current(house: House) -> None:
     await house.make_product()
     await house.services.rooms.host_live(ROOM, UserId("h1"), "s1")
-    await house.services.shopping.pin(host(), ROOM, "p1")  # type: ignore[arg-type]
+    await house.services.shopping.pin(host(), ROOM, "p1")
     await house.services.talking.say(viewer(), ROOM, "你好", "c1")
     await house.services.talking.like(viewer(), ROOM, 7)
     entry = await enter(house)
@@ -164,7 +164,7 @@ async def test_who_missed_too_much_gets_a_snapshot(house: House) -> None:
 async def test_personal_events_are_missed_by_their_person_only(house: House) -> None:
     await house.make_product()
     await house.make_member("u1")
-    checkout = await house.services.shopping.checkout(viewer(), ROOM, "p1", 1, "k")  # type: ignore[arg-type]
+    checkout = await house.services.shopping.checkout(viewer(), ROOM, "p1", 1, "k")
     notice = PaymentNotice(payment=checkout.payment, order=checkout.order, amount=19_900)
     await house.services.shopping.payment_settled(notice)
     mine = await missed(house, 0)

@@ -57,7 +57,7 @@ async def check(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
     store = await open_store(url)
     try:
         assert await store.run(posting.audit) == []
-        kept = await store.run(lambda tx: journal.since(tx, "default", ROOM, 0))  # type: ignore[arg-type]
+        kept = await store.run(lambda tx: journal.since(tx, "default", ROOM, 0))
         assert [event.n for event in kept] == list(range(1, len(kept) + 1))
         by_key = {event.cid: event for event in kept}
         assert len(by_key) == len(kept), "a key had two effects"
@@ -65,9 +65,9 @@ async def check(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
             assert (by_key[key].id, by_key[key].n) == (id, n), f"{key} was lost or changed"
         paid = await store.run(refs)
         assert sorted(paid) == sorted(by_key), "a gift was paid and not shown, or the reverse"
-        held = [posting.wallet_of(f"u{number}") for number in range(GIVERS)]  # type: ignore[arg-type]
+        held = [posting.wallet_of(f"u{number}") for number in range(GIVERS)]
         left = [
-            (await store.run(lambda tx, one=one: posting.balance_of(tx, "default", one))).amount  # type: ignore[misc, arg-type]
+            (await store.run(lambda tx, one=one: posting.balance_of(tx, "default", one))).amount
             for one in held
         ]
         assert sum(left) == GIVERS * COINS - len(kept)

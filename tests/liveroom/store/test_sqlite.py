@@ -70,7 +70,7 @@ async def test_commands_that_wait_together_share_one_commit(
 
     def counted(self: sqlite.SqliteStore, connection: object, batch: list[object]) -> object:
         sizes.append(len(batch))
-        return commit(self, connection, batch)  # type: ignore[arg-type]
+        return commit(self, connection, batch)
 
     monkeypatch.setattr(sqlite.SqliteStore, "_commit", counted)
     store = await open_store(f"sqlite:///{tmp_path}/s.db")
