@@ -255,11 +255,19 @@ def candidate_addresses(
 
 
 def _host_and_port(text: str, port: int) -> tuple[str, int]:
-    """Split "host", "host:port" or "[v6]:port"; a bare IPv6 address has no port."""
+    """Split "host", "host:port" or "[v6]:port"; a bare IPv6 address has no port.
+
+    Raises:
+        ValueError: the host is not an IP address; browsers take no names in candidates.
+
+    """
+    host, rest = text, ""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return host, int(rest.lstrip(":") or port)
-    if text.count(":") == 1:
+        rest = rest.lstrip(":")
+    elif text.count(":") == 1:
         host, _, rest = text.partition(":")
-        return host, int(rest)
-    return text, port
+    try:
+        return str(ipaddress.ip_address(host)), int(rest or port)
+    except ValueError:
+        raise ValueError(f"advertise wants IP addresses, not {text!r}") from None

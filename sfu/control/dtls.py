@@ -30,6 +30,8 @@ HELLO_AGAIN_S = 0.03
 it may begin, and would have us wait a second for OpenSSL's own timer."""
 FLIGHT_BYTES_MAX = 64 * 1024
 RECORD_HEADER_BYTES = 13
+RECORDS_MAX = 256
+"""More records than fit one datagram; reading ends before, at the first that is not there."""
 EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
 CERTIFICATE_DAYS = 30
 DTLS_1_2 = 0xFEFD
@@ -219,7 +221,9 @@ class Dtls:
                 self._finish()
             if self.keys is not None:
                 # Nobody sends data here; reading handles alerts and answers late handshakes.
-                self._connection.recv(MTU_BYTES)
+                # It takes one record at a time, and what is left would pile up in memory.
+                for _ in range(RECORDS_MAX):
+                    self._connection.recv(FLIGHT_BYTES_MAX)
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:

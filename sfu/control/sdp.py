@@ -188,7 +188,7 @@ def _split(text: str) -> list[list[str]]:
         line = raw.rstrip("\r")
         if not line:
             continue
-        if len(line) > LINE_LENGTH_MAX or line[1:2] != "=":
+        if len(line) > LINE_LENGTH_MAX or line[1:2] != "=" or "\r" in line:
             raise Refused("bad_sdp", "A line is too long or not of the form x=value.")
         if line.startswith("m="):
             if len(groups) > MEDIA_LINES_MAX:

@@ -184,10 +184,11 @@ class RawPeer:
         self.sock.close()
 
 
-def new_socket() -> socket.socket:
+def new_socket(host: str = "127.0.0.1") -> socket.socket:
     """Make a non-blocking UDP socket on a free port."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.bind((host, 0))
     sock.setblocking(False)
     return sock
 

@@ -16,7 +16,7 @@ from aiortc import (
 from sfu.app import Media, candidate_addresses
 from sfu.config import MediaConfig
 from tests.sfu.conftest import Server
-from tests.sfu.raw_peer import RawPeer, rtp, until
+from tests.sfu.raw_peer import RawPeer, new_socket, rtp, until
 
 TAKEOVER_S = 0.2
 
@@ -224,6 +224,32 @@ async def test_closing_tells_everybody() -> None:
 
 
 @pytest.mark.parametrize(
+    ("bind", "advertise", "peer_host"),
+    [("::1", (), "::1"), ("::", ("::1",), "::1"), ("::", ("127.0.0.1",), "127.0.0.1")],
+    ids=["v6", "both-by-v6", "both-by-v4"],
+)
+async def test_media_flows_over_both_internet_protocols(
+    bind: str, advertise: tuple[str, ...], peer_host: str
+) -> None:
+    media = Media(MediaConfig(host=bind, advertise=advertise), on_event=lambda _event: None)
+    await media.start()
+    server = Server(media)
+    try:
+        peers = [RawPeer(sock=new_socket(peer_host)) for _ in range(2)]
+        host, viewer = peers
+        await server.open("whip", user="h", role="host", peer=host)
+        await server.open("whep", user="v", role="viewer", peer=viewer)
+        for peer in peers:
+            await peer.connect()
+        host.send_rtp(rtp(1, payload=b"\x10\x00\x00hello"))
+        assert (await viewer.receive_rtp()).endswith(b"hello")
+    finally:
+        await media.close()
+        for peer in server.peers:
+            peer.close()
+
+
+@pytest.mark.parametrize(
     ("advertise", "bound", "expected"),
     [
         ((), "127.0.0.1", (("127.0.0.1", 5000),)),
@@ -243,3 +269,9 @@ def test_a_wildcard_advertises_the_interfaces() -> None:
     found = candidate_addresses(MediaConfig(host="0.0.0.0"), "0.0.0.0", 5000)
     assert ("127.0.0.1", 5000) in found
     assert all(port == 5000 for _, port in found)
+
+
+def test_a_name_is_no_candidate() -> None:
+    config = MediaConfig(advertise=("media.example",))
+    with pytest.raises(ValueError, match=r"media\.example"):
+        candidate_addresses(config, "0.0.0.0", 5000)

@@ -4,6 +4,8 @@ import itertools
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfu.control.answer import (
     ABS_SEND_TIME_URI,
@@ -240,6 +242,52 @@ def test_the_setup_role_fits_the_offer(offered: str, answered: str) -> None:
     made = publish(offer_text(setup=offered))
     assert f"a=setup:{answered}" in section(made.sdp, 0)
     assert made.remote.is_passive is (offered == "passive")
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(offer_text(media=("video", "audio")).split("\r\n")[:-1]),
+        st.sampled_from(
+            [
+                "",
+                "a=mid:0",
+                "a=mid:9",
+                "a=rtpmap:96 H264/90000",
+                "a=fmtp:96 apt=96",
+                "a=rtpmap:111 rtx/90000",
+                "a=fmtp:111 apt=111",
+                "a=bundle-only",
+                "a=inactive",
+                "a=ssrc-group:FID 1",
+                "a=ssrc-group:SIM 1 2",
+                "a=extmap:1 urn:x",
+                "a=recvonly",
+            ]
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(CHANGES, st.sampled_from(["sendonly", "recvonly", "sendrecv"]))
+def test_any_readable_offer_gets_a_readable_answer_or_a_refusal(
+    changes: list[tuple[str, str]], direction: str
+) -> None:
+    text = offer_text(direction=direction, media=("video", "audio"))
+    for old, new in changes:
+        text = text.replace(f"{old}\r\n", f"{new}\r\n" if new else "", 1)
+    for work in (publish, watch):
+        try:
+            made = work(text)
+        except Refused:
+            continue
+        answer = parse_offer(made.sdp.encode())
+        offer = parse_offer(text.encode())
+        assert [section.mid for section in answer.sections] == [s.mid for s in offer.sections]
+        for leg in made.legs:
+            assert set(leg.rtx) <= set(leg.payload_types.values())
+        for track in made.tracks:
+            assert set(track.rtx.values()) <= set(track.codecs)
 
 
 def test_one_m_line_needs_no_bundle() -> None:

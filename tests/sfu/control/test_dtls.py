@@ -181,6 +181,19 @@ def test_closing_is_heard() -> None:
     assert server.close() == []
 
 
+def test_records_after_the_handshake_do_not_pile_up() -> None:
+    server, client = pair()
+    shake(server, client)
+    for _ in range(3):
+        client._connection.send(b"x" * 10)
+    many = b"".join(client._outgoing())
+    assert server.receive(many, now=0) == []
+    assert server._connection.pending() == 0
+    for datagram in client.close():
+        server.receive(datagram, now=0)
+    assert server.closed
+
+
 def test_flights_are_cut_at_records_to_fit_the_mtu() -> None:
     records = [
         b"\x16\xfe\xfd" + bytes(8) + size.to_bytes(2, "big") + bytes(size)

@@ -104,6 +104,7 @@ def test_an_m_line_switched_off_is_told_from_a_bundled_one() -> None:
         HEAD + MEDIA + "a=mid:" + "x" * 65 + "\r\n",
         HEAD + MEDIA + "a=sendonly\r\na=recvonly\r\n",
         HEAD + MEDIA + "no equals sign\r\n",
+        HEAD + MEDIA + "a=fmtp:96 x\ra=ice-lite\r\n",
         HEAD + MEDIA + "a=mid:0\r\n" + MEDIA + "a=mid:0\r\n",
         HEAD + "a=x\0y\r\n",
         b"v=0\r\na=\xff\xfe\r\n",

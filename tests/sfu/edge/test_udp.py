@@ -204,3 +204,21 @@ async def test_join_steps_are_told(server: Server) -> None:
     assert [step for step, _ in server.steps].count("dtls") == 2
     assert "first_packet" in [step for step, _ in server.steps]
     assert all(0 <= seconds < 5 for _, seconds in server.steps)
+
+
+async def test_a_bug_in_one_datagram_is_counted_logged_once_and_harms_nobody(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _ = await server.publisher()
+    viewer, _ = await server.viewer()
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server.media._desk, "receive_check", broken)
+    for _ in range(3):
+        host.send(host.check())
+    await until(lambda: server.dropped("internal") == 3, "three bugs counted")
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+    host.send_rtp(rtp(1, payload=b"\x10\x00\x00alive"))
+    assert (await viewer.receive_rtp()).endswith(b"alive")
