@@ -15,18 +15,19 @@ from rich.console import Console
 from rich.status import Status
 
 from liveroom.client.backoff import Backoff
+from liveroom.client.outcomes import (
+    GAVE_UP,
+    HOST_LIVE,
+    REFUSED,
+    SESSION_LOST,
+    SOURCE_UNUSABLE,
+    STOPPED,
+)
 from liveroom.client.peer import PeerLost
 from liveroom.client.samples import SourceUnusable
 from liveroom.client.sources import Source, open_producer
 from liveroom.client.visit import CommandRefused
 from liveroom.client.whip import WhipPublisher
-
-STOPPED = 0
-SOURCE_UNUSABLE = 2
-REFUSED = 3
-HOST_LIVE = 4
-GAVE_UP = 5
-SESSION_LOST = 6
 
 FAILURES_MAX = 20
 """Attempts in a row without going live before the command gives up."""

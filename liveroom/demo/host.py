@@ -5,16 +5,15 @@ it then stays quiet and comes back once nobody is on air. It must never fight a 
 """
 
 import asyncio
-import multiprocessing
+import os
+import sys
+from contextlib import suppress
 from itertools import cycle
-from multiprocessing.process import BaseProcess
 
 import httpx
 
-from liveroom.client import publish
+from liveroom.client.outcomes import SOURCE_UNUSABLE
 from liveroom.client.room import RoomClient
-from liveroom.client.samples import SourceUnusable
-from liveroom.client.sources import TEST, open_producer
 from liveroom.client.visit import CommandRefused, RoomClosed
 from liveroom.demo.backend import ShopBackend
 from liveroom.demo.shop import HOST, HOST_LINES, ITEMS, ROOM
@@ -38,8 +37,8 @@ class Broadcaster:
 
     def __init__(self, shop: ShopBackend, source: str | None) -> None:
         self._shop = shop
-        self._source = source or TEST
-        self._process: BaseProcess | None = None
+        self._source = source or "test:"
+        self._process: asyncio.subprocess.Process | None = None
 
     async def run(self) -> None:
         """Publish, and publish again whenever nobody does.
@@ -59,12 +58,15 @@ class Broadcaster:
     async def stop(self) -> None:
         """End the publishing process, which DELETEs its session."""
         process = self._process
-        if process is None or not process.is_alive():
+        if process is None or process.returncode is not None:
             return
-        process.terminate()
-        await asyncio.to_thread(process.join, STOP_TIMEOUT_S)
-        if process.is_alive():
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
             process.kill()
+            await process.wait()
 
     async def _is_live(self) -> bool:
         try:
@@ -74,39 +76,12 @@ class Broadcaster:
 
     async def _publish_once(self) -> None:
         url = f"{self._shop.base_url}/v1/rooms/{ROOM}/whip"
-        token = self._shop.token(HOST, "host")
-        context = multiprocessing.get_context("spawn")
-        self._process = context.Process(
-            target=_publish, args=(self._source, url, token), name="demo-host", daemon=True
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "liveroom.demo.publisher", self._source, url),
+            env=os.environ | {"LIVEROOM_DEMO_TOKEN": self._shop.token(HOST, "host")},
         )
-        self._process.start()
-        await _wait_ended(self._process)
-        if self._process.exitcode == publish.SOURCE_UNUSABLE:
+        if await self._process.wait() == SOURCE_UNUSABLE:
             raise SourceFailed(f"{self._source} cannot be sent; try another file.")
-
-
-async def _wait_ended(process: BaseProcess) -> None:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(process.sentinel, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(process.sentinel)
-    process.join()
-
-
-def _publish(source: str, url: str, token: str) -> None:
-    """Run in the child process."""
-    copy = source != TEST and _can_copy(source)
-    raise SystemExit(publish.run(source, url, token, copy, once=True, quiet=True))
-
-
-def _can_copy(source: str) -> bool:
-    try:
-        open_producer(source, copy=True).close()
-    except SourceUnusable:
-        return False
-    return True
 
 
 class Stagehand:

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from liveroom.client.publish import HOST_LIVE, REFUSED, SOURCE_UNUSABLE, STOPPED
+from liveroom.client.outcomes import HOST_LIVE, REFUSED, SOURCE_UNUSABLE, STOPPED
 from liveroom.client.sources import Source, open_producer
 from liveroom.client.visit import CommandRefused
 from liveroom.client.whep import WhepViewer
