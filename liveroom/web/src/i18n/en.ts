@@ -39,7 +39,7 @@ export const en: Messages = {
     less: 'Less', add: 'More', pay: 'Pay {amount}', paying: 'Paying…', confirming: 'Paid, confirming your order…', late: 'This takes a little longer. Your order is safe, keep watching.',
     paid: 'It is yours', paidHint: 'Thank you! The host has your order', nth: 'Your order no. {n} in this room', order: 'Order', amount: 'Paid', keep: 'Keep watching',
     age: 'Please confirm that you are 18 or older', ageConfirm: 'I am 18 or older, confirm and pay', failed: 'The payment did not go through', again: 'Try again',
-    explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product', choose: 'Buy {title}',
+    explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product',
   },
   welcome: {
     back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} orders with us so far', visits: 'Visit no. {n} to this room',

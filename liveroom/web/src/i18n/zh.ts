@@ -37,7 +37,7 @@ export const zh = {
     less: '减少', add: '增加', pay: '确认支付 {amount}', paying: '正在支付…', confirming: '支付成功，正在确认订单…', late: '确认稍慢，订单不会丢失，可放心继续观看',
     paid: '购买成功', paidHint: '感谢支持！主播已收到你的订单', nth: '这是你在本直播间的第 {n} 单', order: '订单号', amount: '实付', keep: '继续看直播',
     age: '付款前请确认已满 18 周岁', ageConfirm: '我已满 18 周岁，确认并支付', failed: '支付没有完成', again: '再试一次',
-    explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品', choose: '选购 {title}',
+    explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品',
   },
   welcome: {
     back: '欢迎回来', name: '欢迎回来，{name}', tier: '尊贵的{tier}会员', orders: '已在本店下单 {n} 次', visits: '第 {n} 次来到直播间',

@@ -8,8 +8,8 @@ const REFRESH_MS = 5_000
 export interface DemoLink {
   readonly role: string
   readonly url: string
-  readonly name: string
-  readonly room: string
+  /** Who one is behind this link, Chinese and English apart where the server gives both. */
+  readonly names: Readonly<Record<string, string>>
 }
 
 export interface Landing {
@@ -24,19 +24,11 @@ export function phaseOf(room: RoomCard): Phase {
 
 const ORDER: Record<Phase, number> = { live: 0, away: 1, planned: 2, ended: 3 }
 
-/** Links come as a list, or as a map from role to address. */
-export function linksOf(answer: unknown): DemoLink[] {
-  const inner = (answer as { links?: unknown } | null)?.links ?? answer
-  const rows: [string, unknown][] = Array.isArray(inner)
-    ? inner.map((row: unknown) => ['', row])
-    : Object.entries((inner ?? {}) as Record<string, unknown>)
-  return rows.flatMap(([name, row]) => {
-    if (typeof row === 'string') return [{ role: name, url: row, name: '', room: '' }]
-    const fields = row as Partial<Record<'role' | 'url' | 'href' | 'name' | 'title' | 'user' | 'room', string>>
-    const url = fields.url ?? fields.href
-    if (!url) return []
-    return [{ role: fields.role ?? name, url, name: fields.name ?? fields.title ?? fields.user ?? '', room: fields.room ?? '' }]
-  })
+/** A title is `中文 · English`; the role before the colon is said by the page itself. */
+export function linkOf({ role, title, url }: { role: string; title: string; url: string }): DemoLink {
+  const [zh = title, en = zh] = title.split(' · ')
+  const who = (text: string): string => text.replace(/^[^:：]*[:：]\s*/, '')
+  return { role, url, names: { zh: who(zh), en: who(en) } }
 }
 
 export function useLanding(): Landing {
@@ -54,8 +46,8 @@ export function useLanding(): Landing {
     }
   }
   void refresh()
-  void api.call<unknown>('/v1/demo/links').then(
-    (answer) => (state.links = linksOf(answer)),
+  void api.call<{ links: Parameters<typeof linkOf>[0][] }>('/v1/demo/links').then(
+    ({ links }) => (state.links = links.map(linkOf)),
     () => undefined, // not a demo
   )
   const timer = setInterval(() => void refresh(), REFRESH_MS)
