@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,8 @@ BATCH_DATAGRAMS_MAX = 256
 """Read per wakeup; what is left wakes the loop again, after others had their turn."""
 SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
 SOCKET_BUFFER_BYTES_MIN = 64 * 1024
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+"""Linux: past net.core.wmem_max and rmem_max, for the privileged; Python has no names for them."""
 TIMER_S_MIN = 0.001
 NTP_EPOCH_S = 2_208_988_800
 """Seconds from 1900 to 1970 (RFC 5905 figure 4)."""
@@ -256,8 +259,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         if family is socket.AF_INET6:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            _enlarge(sock, option)
+        _enlarge(sock, socket.SO_RCVBUF, SO_RCVBUFFORCE)
+        _enlarge(sock, socket.SO_SNDBUF, SO_SNDBUFFORCE)
         sock.setblocking(False)
         sock.bind((host, port))
     except OSError:
@@ -266,8 +269,15 @@ def open_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _enlarge(sock: socket.socket, option: int) -> None:
-    """Ask for less until the kernel agrees; Linux cuts to its limit without an error."""
+def _enlarge(sock: socket.socket, option: int, forced: int) -> None:
+    """Take the whole size by privilege, else ask for less until the kernel agrees.
+
+    Linux cuts an unprivileged wish down to its limit without an error.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, forced, SOCKET_BUFFER_BYTES)
+            return
     size = SOCKET_BUFFER_BYTES
     while size >= SOCKET_BUFFER_BYTES_MIN:
         try:

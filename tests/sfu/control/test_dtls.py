@@ -1,6 +1,7 @@
 """Handshakes in memory: keys for the genuine, a reason for everybody else."""
 
 import datetime
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -208,3 +209,28 @@ def test_flights_are_cut_at_records_to_fit_the_mtu() -> None:
 def test_a_flight_cut_short_loses_only_its_end() -> None:
     assert pack_records(b"") == []
     assert pack_records(b"\x16" * 5) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", range(4))
+def test_any_lost_flight_is_made_good(lost: int) -> None:
+    """OpenSSL measures its timers by the real clock, so this waits for it."""
+    server, client = pair()
+    carried = 0
+    queue = [(server, datagram) for datagram in client.start(now=time.monotonic())]
+    deadline = time.monotonic() + 8
+    while server.keys is None or client.keys is None:
+        assert time.monotonic() < deadline, "the handshake did not recover"
+        if not queue:
+            time.sleep(0.02)
+            now = time.monotonic()
+            queue = [(client, datagram) for datagram in server.tick(now=now)]
+            queue += [(server, datagram) for datagram in client.tick(now=now)]
+            continue
+        to, datagram = queue.pop(0)
+        carried += 1
+        if carried == lost + 1:
+            continue
+        other = client if to is server else server
+        queue += [(other, reply) for reply in to.receive(datagram, now=time.monotonic())]
+    assert server.keys.local == client.keys.remote

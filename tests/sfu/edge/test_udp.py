@@ -2,10 +2,12 @@
 
 import asyncio
 import secrets
+import socket
 
 import pytest
 
 from sfu.control.dtls import Dtls, Role
+from sfu.edge.udp import SOCKET_BUFFER_BYTES, open_socket
 from sfu.packet.srtp import Profile
 from tests.sfu.conftest import Server
 from tests.sfu.raw_peer import CERTIFICATE, RawPeer, new_socket, rtp, until
@@ -222,3 +224,26 @@ async def test_a_bug_in_one_datagram_is_counted_logged_once_and_harms_nobody(
     assert len([record for record in caplog.records if record.exc_info]) == 1
     host.send_rtp(rtp(1, payload=b"\x10\x00\x00alive"))
     assert (await viewer.receive_rtp()).endswith(b"alive")
+
+
+def test_the_socket_has_buffers_as_large_as_the_kernel_allows() -> None:
+    plain = new_socket()
+    made = open_socket("127.0.0.1", 0)
+    try:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            plain.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
+            assert made.getsockopt(socket.SOL_SOCKET, option) >= plain.getsockopt(
+                socket.SOL_SOCKET, option
+            )
+    finally:
+        plain.close()
+        made.close()
+
+
+def test_a_taken_port_is_an_error_and_leaks_nothing() -> None:
+    taken = open_socket("127.0.0.1", 0)
+    try:
+        with pytest.raises(OSError, match="in use"):
+            open_socket("127.0.0.1", taken.getsockname()[1])
+    finally:
+        taken.close()
