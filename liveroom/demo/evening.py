@@ -80,7 +80,7 @@ async def _evening(
             _open_browser(links)
         crowd = Crowd(shop, CROWD, Random(SEED))  # noqa: S311 - chooses what to say
         await _play(stop, for_s, broadcaster, Stagehand(shop), crowd)
-        console.print(_summary(crowd), markup=False)
+        console.print(_summary(crowd), markup=False, soft_wrap=True)
 
 
 async def _open(

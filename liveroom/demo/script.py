@@ -35,6 +35,8 @@ class Act:
 PAUSE_S: Final = (4.0, 14.0)
 """Between a shopper's acts: eighteen of them make about two acts a second."""
 ACTS_PER_VISIT: Final = (6, 14)
+REGULAR_ORDERS: Final = 2
+"""From so many past orders on somebody is a regular."""
 AWAY_S: Final = (5.0, 25.0)
 """Before a shopper who left comes back."""
 
@@ -79,6 +81,10 @@ def visit(random: Random, guest: Guest) -> Iterator[Act]:
     """Draw all acts of one visit, the first of them soon after coming in."""
     if random.random() < 0.35:
         yield Act(random.uniform(1, 4), Deed.FOLLOW)
+    if len(guest.history) >= REGULAR_ORDERS:
+        # Regulars know what they want, so that the room soon sees somebody thanked.
+        yield Act(random.uniform(*PAUSE_S), Deed.BUY)
+        yield Act(random.uniform(*PAUSE_S), Deed.BUY)
     for _ in range(random.randint(*ACTS_PER_VISIT)):
         yield act(random, guest)
 

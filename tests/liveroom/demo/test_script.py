@@ -26,10 +26,17 @@ def test_the_same_seed_plays_the_same_visit() -> None:
 def test_a_visit_is_bounded_and_paced(seed: int) -> None:
     acts = _acts(seed)
 
-    assert ACTS_PER_VISIT[0] <= len(acts) <= ACTS_PER_VISIT[1] + 1
+    assert ACTS_PER_VISIT[0] <= len(acts) <= ACTS_PER_VISIT[1] + 3
     for act in acts[1:]:
         assert PAUSE_S[0] <= act.pause_s <= PAUSE_S[1]
     assert AWAY_S[0] <= away_s(Random(seed)) <= AWAY_S[1]
+
+
+def test_a_regular_buys_twice_in_a_visit_and_so_is_thanked() -> None:
+    regular = next(guest for guest in CROWD if len(guest.history) >= 2)
+
+    deeds = [act.deed for act in visit(Random(1), regular)][:3]
+    assert deeds.count(Deed.BUY) >= 2
 
 
 def test_over_an_evening_every_deed_is_done() -> None:
