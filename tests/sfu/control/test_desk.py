@@ -1,15 +1,19 @@
 """Sessions under a clock of our own: who may open, who is alive, who ends when."""
 
+import contextlib
 import itertools
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfu.config import MediaConfig, MediaLimits
 from sfu.control.desk import Desk
 from sfu.control.dtls import HANDSHAKE_S, Dtls, Role
 from sfu.control.model import Address, Ask, Direction, MediaEvent, Outlets
 from sfu.control.refusals import Refused
+from sfu.control.sdp import Fragment
 from sfu.control.session import CLOSE_S, FIRST_CHECK_S, SUSPEND_S, State
 from sfu.media.engine import Engine
 from sfu.media.model import Kind, Output, RoomId, SessionId, TrackChange, TrackEvent
@@ -20,6 +24,7 @@ from tests.sfu.raw_peer import CERTIFICATE, offer_text
 
 HERE: Address = ("192.0.2.1", 1000)
 THERE: Address = ("192.0.2.1", 2000)
+HELLO = Dtls(CERTIFICATE.context(Role.CLIENT), [], Role.CLIENT).start(now=0)[0]
 
 
 @dataclass
@@ -358,3 +363,61 @@ def test_a_flooding_viewer_does_not_touch_another(world: World) -> None:
     taken = sum(world.desk.heard(one, HERE, 60, now=0.5) for _ in range(10_000))
     assert taken <= 1_000
     assert world.desk.heard(other, THERE, 60, now=0.5)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["open-host", "open-guest", "open-viewer", "check", "garbage", "hello"])
+        | st.sampled_from(["heard", "close", "tick", "restart"]),
+        st.integers(0, 5),
+        st.sampled_from([HERE, THERE, ("192.0.2.9", 9)]),
+        st.floats(0, 20),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_the_tables_agree_whatever_happens(steps: list[tuple[str, int, Address, float]]) -> None:
+    """Every address leads to an open session, and engine and counters know the same ones."""
+    world = World()
+    desk = world.desk
+    opened: list[SessionId] = []
+    now = 0.0
+    for name, which, address, elapsed in steps:
+        now += elapsed
+        session = desk.session(opened[which % len(opened)]) if opened else None
+        if name.startswith("open-"):
+            role = name.removeprefix("open-")
+            direction = Direction.PLAY if role == "viewer" else Direction.PUBLISH
+            with contextlib.suppress(Refused):
+                opened.append(world.open(now=now, user=f"u{which}", role=role, direction=direction))
+        elif name == "garbage":
+            desk.receive_check(bytes(20), address, now=now)
+            desk.receive_handshake(bytes(20), address, now=now)
+        elif name == "hello":
+            desk.receive_handshake(HELLO, address, now=now)
+        elif name == "tick":
+            desk.tick(now=now)
+        elif session is not None and name == "check":
+            world.check(session.id, now=now, address=address, nominate=which % 2 == 0)
+        elif session is not None and name == "heard":
+            desk.heard(session, address, 100, now=now)
+        elif session is not None and name == "close":
+            desk.close(session, "test", now=now)
+        elif session is not None and name == "restart":
+            desk.restart_ice(session, Fragment("fresh", "f" * 22, 0))
+        known = {s for s in opened if desk.session(s) is not None}
+        assert {each.id for each in desk._addresses.values()} <= known
+        assert {each.id for each in desk._ufrags.values()} == known
+        stats = world.engine.stats()
+        assert desk.count() == len(known) == stats.publishers + stats.viewers
+    desk.close_all("end", now=now)
+    assert not desk._addresses
+    assert not desk._ufrags
+    assert not desk._hosts
+    assert not desk._publishers
+    assert not desk._playing
+    desk.tick(now=now + CLOSE_S)
+    assert desk.deadline() is None
