@@ -132,7 +132,12 @@ class SqliteStore:
         """Open the file, migrate it, and start its thread."""
         store = cls(path, asyncio.get_running_loop())
         store._thread.start()
-        await store._ready
+        try:
+            await store._ready
+        except Exception:
+            await store._done.wait()
+            store._thread.join()
+            raise
         return store
 
     async def run(self, command: Callable[[Transaction], Result]) -> Result:
@@ -160,21 +165,26 @@ class SqliteStore:
             lock = lock_file(self._path)
             unclean = self._path != MEMORY and Path(f"{self._path}-wal").exists()
             engine = engine_for(self._path)
-            with engine.connect() as connection:
-                with connection.begin():
-                    if unclean:
-                        _check_after_crash(connection, self._path)
-                    if not at_head(connection):
-                        migrate(connection)
-                self._loop.call_soon_threadsafe(self._ready.set_result, None)
-                self._serve(connection)
-            engine.dispose()
+            try:
+                with engine.connect() as connection:
+                    self._prepare(connection, unclean)
+                    self._loop.call_soon_threadsafe(self._ready.set_result, None)
+                    self._serve(connection)
+            finally:
+                engine.dispose()
         except Exception as error:
             self._loop.call_soon_threadsafe(self._fail_to_open, error)
         finally:
             if lock is not None:
                 os.close(lock)
             self._loop.call_soon_threadsafe(self._done.set)
+
+    def _prepare(self, connection: Connection, unclean: bool) -> None:
+        with connection.begin():
+            if unclean:
+                _check_after_crash(connection, self._path)
+            if not at_head(connection):
+                migrate(connection)
 
     def _fail_to_open(self, error: Exception) -> None:
         """Tell the opener (on the loop)."""

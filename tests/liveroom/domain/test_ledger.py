@@ -57,8 +57,7 @@ class LedgerMachine(RuleBasedStateMachine):
         before = (dict(self.book.balances), len(self.book.lines))
         try:
             lines = self.book.post(made)
-        except Refused as refused:
-            assert refused.code == "not_enough_coins"
+        except Refused:
             assert (dict(self.book.balances), len(self.book.lines)) == before
             return
         if repeat:

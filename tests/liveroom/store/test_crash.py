@@ -44,8 +44,8 @@ def live_and_die(url: str, life: str, acknowledged_before_kill: int) -> list[lis
         process.kill()
         process.wait(10)
         process.stdout.close()
-    told += [line.split() for line in rest.splitlines() if line.count(" ") == 3]
-    return told
+    whole_lines = [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+    return told + [line.split() for line in whole_lines]
 
 
 def refs(tx: Transaction) -> list[str]:
