@@ -14,6 +14,8 @@ import numpy.typing as npt
 WIDTH: Final = 640
 HEIGHT: Final = 360
 RATE_FPS: Final = 15
+CLOCK_TOP: Final = 146
+CLOCK_LINE: Final = 40
 TONE_HZ: Final = 440.0
 BEEP_HZ: Final = 880.0
 AUDIO_RATE_HZ: Final = 48_000
@@ -59,7 +61,7 @@ class TestPicture:
     def __init__(self) -> None:
         self._background = _background()
         self._planes = self._background.copy()
-        self._glyphs = {sign: _glyph(rows, 6) for sign, rows in _GLYPHS.items()}
+        self._glyphs = {sign: _glyph(rows, 4) for sign, rows in _GLYPHS.items()}
         self._small = {sign: _glyph(rows, 3) for sign, rows in _GLYPHS.items()}
         self._ball = _ball(48)
         self._write("LIVEROOM", self._background, 24, 28, self._small)
@@ -69,7 +71,9 @@ class TestPicture:
         np.copyto(self._planes, self._background)
         self._place_ball(frame)
         now = datetime.fromtimestamp(at_ms / 1000, UTC)
-        self._write(f"{now:%H:%M:%S}.{at_ms % 1000:03d}", self._planes, 156, 92, self._glyphs)
+        # In two short lines, so that a phone's upright cut of the middle shows it whole.
+        self._write_centred(f"{now:%H:%M}", CLOCK_TOP)
+        self._write_centred(f"{now:%S}.{at_ms % 1000:03d}", CLOCK_TOP + CLOCK_LINE)
         self._write(f"#{frame:06d}", self._planes, HEIGHT - 45, 28, self._small)
         return self._planes
 
@@ -79,6 +83,10 @@ class TestPicture:
         top = _bounce(frame * 5, HEIGHT - size)
         view = self._planes[top : top + size, left : left + size]
         np.maximum(view, self._ball, out=view)
+
+    def _write_centred(self, text: str, top: int) -> None:
+        width = sum(self._glyphs[sign].shape[1] for sign in text)
+        self._write(text, self._planes, top, (WIDTH - width) // 2, self._glyphs)
 
     def _write(
         self, text: str, planes: Planes, top: int, left: int, glyphs: dict[str, Planes]

@@ -4,6 +4,8 @@ import numpy as np
 
 from liveroom.client.picture import (
     AUDIO_FRAME_SAMPLES,
+    CLOCK_LINE,
+    CLOCK_TOP,
     HEIGHT,
     RATE_FPS,
     WIDTH,
