@@ -8,7 +8,7 @@ extension is negotiated). It knows no room and no message but `bye`.
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET
 from websockets.asyncio.server import ServerConnection
@@ -31,6 +31,27 @@ UNACKNOWLEDGED_MS_MAX = 30_000
 
 CLOSE_WITHIN_S = 5.0
 """A peer that does not answer our close is cut then."""
+
+OPEN_WITHIN_S = 5.0
+"""TCP, TLS and the upgrade request must be done by then."""
+
+PING_EVERY_S = 20.0
+PONG_WITHIN_S = 10.0
+
+FRAMES_QUEUED_MAX = 16
+"""Frames read ahead of the conversation; then the socket is not read further."""
+
+SHELL: Final[dict[str, Any]] = {
+    "compression": None,
+    "server_header": None,
+    "open_timeout": OPEN_WITHIN_S,
+    "ping_interval": PING_EVERY_S,
+    "ping_timeout": PONG_WITHIN_S,
+    "close_timeout": CLOSE_WITHIN_S,
+    "max_queue": FRAMES_QUEUED_MAX,
+    "write_limit": (WRITE_HIGH_BYTES, 0),
+}
+"""What we ask of the library for each connection."""
 
 
 def address_of(peer: object) -> str:

@@ -21,7 +21,7 @@ from liveroom.bus.port import Bus
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.audience import Audience
 from liveroom.edge.callers import Callers, GatewayLimits
-from liveroom.edge.connection import CLOSE_WITHIN_S, WRITE_HIGH_BYTES, Connection
+from liveroom.edge.connection import CLOSE_WITHIN_S, SHELL, Connection
 from liveroom.edge.conversation import Conversation, House
 from liveroom.edge.likes import Likes
 from liveroom.edge.tokens import TokenVerifier
@@ -32,13 +32,6 @@ from liveroom.protocol.messages import Move
 from liveroom.service.services import Services
 
 PATH = "/v1/ws"
-
-OPEN_WITHIN_S = 5.0
-"""TCP, TLS and the upgrade request must be done by then."""
-PING_EVERY_S = 20.0
-PONG_WITHIN_S = 10.0
-FRAMES_QUEUED_MAX = 16
-"""Frames read ahead of the conversation; then the socket is not read further."""
 
 ACCEPTS_QUEUED = 4_096
 """Connections the kernel keeps for us in a rush; beyond them clients try again by themselves."""
@@ -129,17 +122,10 @@ class Gateway:
             ssl=ssl,
             subprotocols=[Subprotocol(name) for name in CODECS],
             select_subprotocol=_choose,
-            compression=None,
             process_request=self._admit,
-            server_header=None,
-            open_timeout=OPEN_WITHIN_S,
-            ping_interval=PING_EVERY_S,
-            ping_timeout=PONG_WITHIN_S,
-            close_timeout=CLOSE_WITHIN_S,
             max_size=FRAME_BYTES_MAX,
-            max_queue=FRAMES_QUEUED_MAX,
-            write_limit=(WRITE_HIGH_BYTES, 0),
             backlog=ACCEPTS_QUEUED,
+            **SHELL,
             create_connection=self._connect,  # type: ignore[arg-type] # any factory will do
         )
         self._measure_lag(loop.time())
