@@ -32,12 +32,23 @@ def test_the_picture_moves() -> None:
 def test_only_the_clock_differs_when_only_the_time_does() -> None:
     picture = TestPicture()
     first = picture.draw(7, 1_000).copy()
-    second = picture.draw(7, 2_000)
+    second = picture.draw(7, 60_000)
 
     rows = np.flatnonzero((first != second).any(axis=1))
     assert rows.size
-    assert rows.min() >= 156
-    assert rows.max() < 156 + 42
+    assert rows.min() >= CLOCK_TOP
+    assert rows.max() < CLOCK_TOP + 2 * CLOCK_LINE
+
+
+def test_the_clock_fits_into_an_upright_cut_of_the_middle() -> None:
+    picture = TestPicture()
+    first = picture.draw(7, 1_000).copy()
+    second = picture.draw(7, 83_456_789)
+
+    columns = np.flatnonzero((first != second).any(axis=0))
+    cut = HEIGHT * 390 / 844
+    assert columns.min() >= (WIDTH - cut) / 2
+    assert columns.max() <= (WIDTH + cut) / 2
 
 
 def test_the_ball_never_leaves_the_picture() -> None:
