@@ -12,12 +12,13 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
@@ -104,12 +105,16 @@ def _check_after_crash(connection: Connection, path: str) -> None:
 
 
 def _abandon(connection: Connection) -> None:
-    """Leave the transaction: a COMMIT that SQLite refuses keeps it open."""
-    if connection.in_transaction():
-        connection.rollback()
-    raw = connection.connection.dbapi_connection
-    assert raw is not None
-    raw.rollback()
+    """Leave the transaction: a COMMIT that SQLite refuses keeps it open.
+
+    Should even that fail, the next batch fails at its BEGIN and says so to its callers.
+    """
+    with suppress(DBAPIError, sqlite3.Error):
+        if connection.in_transaction():
+            connection.rollback()
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.rollback()
 
 
 @final
