@@ -84,13 +84,29 @@ class Broadcaster:
             raise SourceFailed(f"{self._source} cannot be sent; try another file.")
 
 
+class Pins:
+    """Whose pins they are: a person's pin is left alone for a while."""
+
+    def __init__(self) -> None:
+        self.ours: str | None = None
+        self._hands_off_until = float("-inf")
+
+    def seen(self, product: str | None, *, now: float) -> None:
+        """Take note of a pin; one that is not ours was a person's."""
+        if product != self.ours:
+            self._hands_off_until = now + HANDS_OFF_S
+
+    def are_ours(self, *, now: float) -> bool:
+        """Whether the demo may pin."""
+        return now >= self._hands_off_until
+
+
 class Stagehand:
     """Pins one product after the other and talks, in the host's name."""
 
     def __init__(self, shop: ShopBackend) -> None:
         self._shop = shop
-        self._ours: str | None = None
-        self._hands_off_until = 0.0
+        self._pins = Pins()
 
     async def run(self) -> None:
         """Pin and talk until cancelled."""
@@ -101,12 +117,10 @@ class Stagehand:
     async def _pin(self) -> None:
         loop = asyncio.get_running_loop()
         for item in cycle(ITEMS):
-            if loop.time() >= self._hands_off_until:
-                try:
-                    self._ours = item.id
+            if self._pins.are_ours(now=loop.time()):
+                self._pins.ours = item.id
+                with suppress(CommandRefused, httpx.HTTPError):
                     await self._shop.pin(item.id)
-                except (CommandRefused, httpx.HTTPError):
-                    self._ours = None
             await asyncio.sleep(PIN_INTERVAL_S)
 
     async def _talk(self) -> None:
@@ -127,7 +141,7 @@ class Stagehand:
 
     async def _watch(self, client: RoomClient) -> None:
         async for event in client:
-            product = event.fields.get("product")
-            pinned = product.get("id") if isinstance(product, dict) else None
-            if event.kind == "pin" and pinned != self._ours:
-                self._hands_off_until = asyncio.get_running_loop().time() + HANDS_OFF_S
+            if event.kind == "pin":
+                product = event.fields.get("product")
+                pinned = product.get("id") if isinstance(product, dict) else None
+                self._pins.seen(pinned, now=asyncio.get_running_loop().time())
