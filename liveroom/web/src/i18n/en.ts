@@ -10,7 +10,7 @@ export const en: Messages = {
   tier: { basic: 'Basic', silver: 'Silver', gold: 'Gold', diamond: 'Diamond' },
   badge: { host: 'Host', moderator: 'Mod' },
   room: {
-    follow: 'Follow', following: 'Following', followers: '{n} followers', online: '{n} online', likes: '{n} likes', leave: 'Leave the room',
+    follow: 'Follow', following: 'Following', followers: '{n} follower | {n} followers', online: '{n} online', likes: '{n} like | {n} likes', leave: 'Leave the room',
     viewers: 'Viewers online', host: 'Host',
     connection: { good: 'Connection good', weak: 'Connection weak', bad: 'Reconnecting' },
     joining: 'Entering the room', planned: 'Not live yet', plannedHint: 'Follow to be here when it starts',
@@ -26,7 +26,7 @@ export const en: Messages = {
     },
   },
   chat: {
-    placeholder: 'Say something…', anonymous: 'Sign in to take part', label: 'Chat messages', input: 'Send a comment', fresh: '{n} new messages',
+    placeholder: 'Say something…', anonymous: 'Sign in to take part', label: 'Chat messages', input: 'Send a comment', fresh: '{n} new message | {n} new messages',
     entered: 'joined', gave: 'sent', times: '×{n}', bought: 'bought', someone: 'Someone', system: 'Welcome! Be kind to each other and shop with care.',
     danmaku: 'Flying comments', opacity: 'Comment opacity', fit: 'Whole picture', like: 'Like', gift: 'Gifts', characters: '{n} characters left',
   },
@@ -42,8 +42,8 @@ export const en: Messages = {
     explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product',
   },
   welcome: {
-    back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} orders with us so far', visits: 'Visit no. {n} to this room',
-    last: 'Bought “{title}” {days} days ago', lastToday: 'Bought “{title}” today',
+    back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} order with us so far | {n} orders with us so far', visits: 'Visit no. {n} to this room',
+    last: 'Bought “{title}” {days} day ago | Bought “{title}” {days} days ago', lastToday: 'Bought “{title}” today',
   },
   me: {
     title: 'My card', level: 'Level', next: '{amount} more to {tier}', top: 'You are at the top level', coins: 'Coins', points: 'Points', orders: 'Orders', visits: 'Visits',
@@ -58,8 +58,8 @@ export const en: Messages = {
     ready: 'Ready', away: 'Viewers are waiting', takeOver: 'You are live somewhere else. Take over here?', takeOverHint: 'The other stream is cut at once; viewers stay connected.', takeOverDo: 'Take over',
     hostLive: 'Another host is live in this room; wait until they have ended', bitrate: 'Bitrate', loss: 'Loss', fps: 'Frames', size: 'Size', delay: 'Round trip',
     chat: 'Chat', say: 'Say something as the host…', thank: 'Thank', pin: 'Pin', thankText: 'Thank you, {name}!', welcomeText: 'Welcome, {name}!', quick: 'Quick actions',
-    recognition: 'Regulars', recognitionEmpty: 'Returning customers appear here', visits: 'Visit no. {n}', firstVisit: 'First visit', bought: 'bought {title} {days} days ago', boughtToday: 'bought {title} today',
-    orders: '{n} orders', noOrders: 'No orders yet', prefers: 'Likes', suggest: 'You could say', thankOne: 'Thank', dismiss: 'Later', fresh: '{n} new', thanked: 'Thanked {name}',
+    recognition: 'Regulars', recognitionEmpty: 'Returning customers appear here', visits: 'Visit no. {n}', firstVisit: 'First visit', bought: 'bought {title} {days} day ago | bought {title} {days} days ago', boughtToday: 'bought {title} today',
+    orders: '{n} order | {n} orders', noOrders: 'No orders yet', prefers: 'Likes', suggest: 'You could say', thankOne: 'Thank', dismiss: 'Later', fresh: '{n} new', thanked: 'Thanked {name}',
     products: 'Products', productsEmpty: 'No products yet', pinDo: 'Pin', unpin: 'Unpin', pinned: 'Pinned', stock: '{n} in stock', unlimited: 'Unlimited',
     numbers: 'Numbers now', tabCamera: 'Camera', tabChat: 'Chat', tabGuests: 'Regulars', tabProducts: 'Products', forbidden: 'This link cannot go live. Use the host link',
     online: 'Online', messages: 'Messages/s', gifts: 'Gifts', ordersNumber: 'Orders', likes: 'Likes', revenue: 'Revenue', conversion: 'Conversion', followers: 'Followers', sessions: 'Players', conversionHint: 'orders ÷ visits',

@@ -20,20 +20,21 @@ room.on('state', ({ phase }) => {
 window.addEventListener('online', () => room.retryNow())
 window.addEventListener('pagehide', () => void player.then((started) => started.close()))
 
+// a page out of the back-forward cache has lost its media and its socket
+window.addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+
 const player = watch(room)
 void page.then(({ mount }) => mount({ roomId: visit.room, room, player }))
 
-/** With a token in hand the media path does not wait for the join; its address is in the contract. */
+/** Media waits for a token, not for the join: its address is in the contract. */
 async function watch(entering: Room): Promise<Player> {
-  const url = `/v1/rooms/${encodeURIComponent(visit.room)}/whep`
-  const joined = visit.token ? null : await entering.joined
-  const started = new Player({
-    url: new URL(joined?.whep_url ?? url, location.origin).href,
-    token: joined?.token ?? visit.token ?? '',
-    iceServers: joined?.ice_servers,
-  })
-  entering.on('token', (token) => started.update({ token }))
-  void entering.joined.then(({ token, ice_servers }) => started.update({ token, iceServers: ice_servers }))
+  const traded = new Promise<string>((resolve) => entering.on('token', resolve))
+  const token = visit.token ?? (await Promise.race([traded, entering.joined.then((joined) => joined.token)]))
+  const url = new URL(`/v1/rooms/${encodeURIComponent(visit.room)}/whep`, location.origin).href
+  const started = new Player({ url, token })
+  entering.on('token', (renewed) => started.update({ token: renewed }))
+  // relays, if there are any, serve from the next connection on
+  void entering.joined.then(({ whep_url, ice_servers }) => started.update({ url: whep_url, iceServers: ice_servers }))
   void started.start()
   return started
 }
