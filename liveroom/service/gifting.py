@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from liveroom.domain import gifts
 from liveroom.domain.actors import Actor
@@ -28,6 +28,11 @@ class GiftReceipt:
     id: EventId
     n: int
     coins_left: int
+
+
+_LAST_COMBO = select(combos.c.count, combos.c.at).where(
+    *(combos.c[name] == bindparam(f"of_{name}") for name in ("tenant", "room", "member", "gift"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +130,7 @@ class Gifting:
     ) -> Combo:
         """Continue the sender's combo; their wallet is locked, so nobody else writes it."""
         key = {"tenant": tenant, "room": place.room, "member": actor.user, "gift": gift.id}
-        mine = (combos.c[name] == value for name, value in key.items())
-        row = tx.execute(select(combos.c.count, combos.c.at).where(*mine)).first()
+        row = tx.execute(_LAST_COMBO, {f"of_{name}": value for name, value in key.items()}).first()
         previous = Combo(count=row[0], at=row[1]) if row else None
         combo = gifts.next_combo(previous, count=count, at=place.at)
         values = {**key, "count": combo.count, "at": combo.at}

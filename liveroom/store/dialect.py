@@ -1,12 +1,37 @@
-"""The two statements that SQLite and PostgreSQL spell through their own constructs."""
+"""The two statements that SQLite and PostgreSQL spell through their own constructs.
 
-from collections.abc import Mapping, Sequence
+Statements are made once for each shape: making one costs more than running it.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from liveroom.store.port import Transaction
+
+SHAPES_MAX = 128
+"""Statements kept; more shapes than that would be made anew each time."""
+
+
+@lru_cache(SHAPES_MAX)
+def _insert_new(dialect: str, table: Table) -> ReturningInsert[Any]:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    first = next(iter(table.primary_key.columns))
+    return insert(table).on_conflict_do_nothing().returning(first)
+
+
+@lru_cache(SHAPES_MAX)
+def _put(dialect: str, table: Table, replace: tuple[str, ...]) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in replace},
+    )
 
 
 def insert_new(tx: Transaction, table: Table, values: Mapping[str, Any]) -> bool:
@@ -14,21 +39,11 @@ def insert_new(tx: Transaction, table: Table, values: Mapping[str, Any]) -> bool
 
     Returns whether the row is new.
     """
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    first = next(iter(table.primary_key.columns))
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(first)
-    return tx.execute(statement).first() is not None
+    return tx.execute(_insert_new(tx.dialect.name, table), values).first() is not None
 
 
 def put(
-    tx: Transaction, table: Table, values: Mapping[str, Any], *, replace: Sequence[str]
+    tx: Transaction, table: Table, values: Mapping[str, Any], *, replace: tuple[str, ...]
 ) -> None:
     """Insert a row, or replace these columns of the row that has its key."""
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values)
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={name: statement.excluded[name] for name in replace},
-        )
-    )
+    tx.execute(_put(tx.dialect.name, table, replace), values)

@@ -6,10 +6,11 @@ because that row is the one lock all of a room's writers share.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from liveroom.domain.events import Audience, Event, Fact
 from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
@@ -25,6 +26,9 @@ from liveroom.store.tables import (
 
 OUTBOX_PAGE: Final = 500
 """Events the relay takes at once."""
+
+_NEW_EVENTS = insert(events)
+_NEW_OUTBOX = insert(outbox)
 
 FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}
 
@@ -76,8 +80,8 @@ def append(
     ]
     if made:
         where = {"tenant": place.tenant, "room": place.room}
-        tx.execute(insert(events), [{**where, "n": e.n, "cid": e.cid, **_row_of(e)} for e in made])
-        tx.execute(insert(outbox), [{**where, "member": None, "number": e.n} for e in made])
+        tx.execute(_NEW_EVENTS, [{**where, "n": e.n, "cid": e.cid, **_row_of(e)} for e in made])
+        tx.execute(_NEW_OUTBOX, [{**where, "member": None, "number": e.n} for e in made])
         tx.info[OUTBOX_WRITTEN] = True
     return made
 
@@ -86,14 +90,21 @@ def count_up(
     tx: Transaction, place: Place, numbered: int = 0, *, add: Mapping[str, int] | None = None
 ) -> int:
     """Raise a room's counters; returns its last event number."""
-    changes = {name: room_counters.c[name] + by for name, by in (add or {}).items() if by}
-    if numbered:
-        changes["n"] = room_counters.c.n + numbered
-    mine = [room_counters.c.tenant == place.tenant, room_counters.c.room == place.room]
-    if not changes:
-        return int(tx.execute(select(room_counters.c.n).where(*mine)).scalar_one())
-    statement = update(room_counters).where(*mine).values(changes)
-    return int(tx.execute(statement.returning(room_counters.c.n)).scalar_one())
+    changes = {name: by for name, by in {**(add or {}), "n": numbered}.items() if by}
+    given = {f"by_{name}": by for name, by in changes.items()}
+    this = {"of_tenant": place.tenant, "of_room": place.room}
+    return int(tx.execute(_counting(tuple(changes)), {**this, **given}).scalar_one())
+
+
+@lru_cache(maxsize=64)
+def _counting(names: tuple[str, ...]) -> Any:
+    """Make the statement that raises these counters and returns `n`."""
+    table = room_counters.c
+    mine = (table.tenant == bindparam("of_tenant"), table.room == bindparam("of_room"))
+    if not names:
+        return select(table.n).where(*mine)
+    raised = {name: table[name] + bindparam(f"by_{name}") for name in names}
+    return update(room_counters).where(*mine).values(raised).returning(table.n)
 
 
 def append_personal(

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from liveroom.domain.ids import TenantId
 from liveroom.domain.refusals import Refused
@@ -26,6 +26,18 @@ STORED_STATUS: Final = 409
 """Refusals with this status are answers and kept; others changed nothing and are not."""
 
 Answer = TypeVar("Answer")
+
+_THIS = (
+    idempotency.c.tenant == bindparam("of_tenant"),
+    idempotency.c.command == bindparam("of_command"),
+    idempotency.c.subject == bindparam("of_subject"),
+    idempotency.c.key == bindparam("of_key"),
+)
+_ANSWERED = update(idempotency).where(*_THIS).values(answer=bindparam("said"))
+_REFUSED = (
+    update(idempotency).where(*_THIS).values(code=bindparam("said"), why=bindparam("because"))
+)
+_KNOWN = select(idempotency).where(*_THIS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,7 @@ def once(
     }
     if not insert_new(tx, idempotency, {**where, "fingerprint": fingerprint, "at": at}):
         return _stored(tx, where, fingerprint, answer_type)
-    this_row = [idempotency.c[name] == value for name, value in where.items()]
+    this = {f"of_{name}": value for name, value in where.items()}
     savepoint = tx.begin_nested()
     try:
         answer = effect(tx)
@@ -89,20 +101,18 @@ def once(
         savepoint.rollback()
         if refused.status != STORED_STATUS:
             raise
-        tx.execute(update(idempotency).where(*this_row).values(code=refused.code, why=refused.why))
+        tx.execute(_REFUSED, {**this, "said": refused.code, "because": refused.why})
         return Outcome(None, refused)
     savepoint.commit()
     encoded = msgspec.json.encode(answer).decode()
-    tx.execute(update(idempotency).where(*this_row).values(answer=encoded))
+    tx.execute(_ANSWERED, {**this, "said": encoded})
     return Outcome(answer)
 
 
 def _stored(
     tx: Transaction, where: dict[str, str], fingerprint: str, answer_type: type[Answer]
 ) -> Outcome:
-    row = tx.execute(
-        select(idempotency).where(*(idempotency.c[name] == value for name, value in where.items()))
-    ).one()
+    row = tx.execute(_KNOWN, {f"of_{name}": value for name, value in where.items()}).one()
     if row.fingerprint != fingerprint:
         raise Refused("idempotency_mismatch")
     if row.code is not None:

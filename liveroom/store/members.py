@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from liveroom.domain.actors import AgeBand
 from liveroom.domain.ids import RoomId, TenantId, UserId
@@ -17,6 +17,16 @@ from liveroom.store.tables import follows, members, order_lines, orders, room_me
 
 COUNTED_ORDERS_MAX: Final = 200
 """Preferences are read from this many of somebody's latest orders."""
+
+
+_MEMBER = select(members).where(
+    members.c.tenant == bindparam("of_tenant"), members.c.id == bindparam("of_member")
+)
+_RELATION = select(room_members).where(
+    room_members.c.tenant == bindparam("of_tenant"),
+    room_members.c.room == bindparam("of_room"),
+    room_members.c.member == bindparam("of_member"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +49,7 @@ class Guest:
 
 def find(tx: Transaction, tenant: TenantId, user: UserId) -> Member | None:
     """Read a member record."""
-    query = select(members).where(members.c.tenant == tenant, members.c.id == user)
-    row = tx.execute(query).first()
+    row = tx.execute(_MEMBER, {"of_tenant": tenant, "of_member": user}).first()
     return _member_of(row) if row else None
 
 
@@ -49,7 +58,8 @@ def guest(tx: Transaction, tenant: TenantId, room: RoomId | None, user: UserId) 
     member = find(tx, tenant, user)
     relation = None
     if room is not None:
-        relation = tx.execute(select(room_members).where(*_related(tenant, room, user))).first()
+        this = {"of_tenant": tenant, "of_room": room, "of_member": user}
+        relation = tx.execute(_RELATION, this).first()
     return Guest(
         member=member or Member(id=user),
         known=member is not None,

@@ -7,7 +7,7 @@ lines, so that two gifts to one host never wait for each other.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from liveroom.domain.ids import TenantId, UserId
 from liveroom.domain.ledger import (
@@ -42,15 +42,26 @@ PLATFORM = Account("platform", "coins", "fee")
 ISSUER = Account("issuer", "coins", "issued")
 
 
-def _is(tenant: TenantId, account: Account) -> list[ColumnElement[bool]]:
-    return [accounts.c.tenant == tenant, accounts.c.id == account.id]
+_THIS = (accounts.c.tenant == bindparam("of_tenant"), accounts.c.id == bindparam("of_account"))
+_BALANCE = select(accounts.c.balance, accounts.c.version).where(*_THIS)
+_LOCKED_BALANCE = _BALANCE.with_for_update()
+_FOLLOW_ON = (
+    update(accounts)
+    .where(*_THIS, accounts.c.version == bindparam("after_version"))
+    .where(accounts.c.balance + bindparam("by") == bindparam("new_balance"))
+    .values(balance=bindparam("new_balance"), version=bindparam("after_version") + 1)
+)
+_NEW_BUNDLE = insert(bundles)
+_NEW_LINES = insert(ledger_lines)
+
+
+def _this(tenant: TenantId, account: Account) -> dict[str, Any]:
+    return {"of_tenant": tenant, "of_account": account.id}
 
 
 def balance_of(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
     """Read what a guarded account holds."""
-    row = tx.execute(
-        select(accounts.c.balance, accounts.c.version).where(*_is(tenant, account))
-    ).first()
+    row = tx.execute(_BALANCE, _this(tenant, account)).first()
     return Balance(row.balance, row.version) if row else NOTHING
 
 
@@ -68,18 +79,14 @@ def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -
     for line in lines:
         if line.account.floor is not None:
             _write_balance(tx, tenant, line)
-    tx.execute(
-        insert(bundles).values(
-            tenant=tenant, id=bundle.id, cause=bundle.cause, ref=bundle.ref, at=at
-        )
-    )
-    tx.execute(insert(ledger_lines), [_row_of(tenant, bundle, line) for line in lines])
+    head = {"tenant": tenant, "id": bundle.id, "cause": bundle.cause, "ref": bundle.ref, "at": at}
+    tx.execute(_NEW_BUNDLE, head)
+    tx.execute(_NEW_LINES, [_row_of(tenant, bundle, line) for line in lines])
     return {line.account.id: line for line in lines}
 
 
 def _lock(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
-    locked = select(accounts.c.balance, accounts.c.version).where(*_is(tenant, account))
-    row = tx.execute(locked.with_for_update()).first()
+    row = tx.execute(_LOCKED_BALANCE, _this(tenant, account)).first()
     if row is None:
         values = {
             "tenant": tenant,
@@ -90,17 +97,13 @@ def _lock(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
             "floor": account.floor,
         }
         insert_new(tx, accounts, values)
-        row = tx.execute(locked.with_for_update()).one()
+        row = tx.execute(_LOCKED_BALANCE, _this(tenant, account)).one()
     return Balance(row.balance, row.version)
 
 
 def _write_balance(tx: Transaction, tenant: TenantId, line: Line) -> None:
-    written = tx.execute(
-        update(accounts)
-        .where(*_is(tenant, line.account), accounts.c.version == line.version - 1)
-        .where(accounts.c.balance + line.amount == line.balance)
-        .values(balance=line.balance, version=line.version)
-    )
+    change = {"after_version": line.version - 1, "by": line.amount, "new_balance": line.balance}
+    written = tx.execute(_FOLLOW_ON, {**_this(tenant, line.account), **change})
     assert written.rowcount == 1, f"{line.account.id} changed under its lock"
 
 
