@@ -33,13 +33,17 @@ $(WEB)/dist/.built: $(WEB)/node_modules/.installed $(WEB_SOURCES)
 	cd $(WEB) && npm run build --silent
 	@touch $@
 
-deps: ## apt packages the tests need; nothing to do when present
+deps: tests/peers/node_modules/.installed ## apt packages the tests need; nothing to do when present
 	@missing=; for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	test -z "$$missing" && exit 0; \
 	command -v apt-get >/dev/null || { echo "Please install:$$missing"; exit 1; }; \
 	run=; test "$$(id -u)" = 0 || run=sudo; \
 	echo "installing:$$missing"; \
 	$$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+tests/peers/node_modules/.installed: tests/peers/package-lock.json
+	cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 demo: install ## a whole live room on this machine
 	$(BIN)/liveroom demo

@@ -127,12 +127,14 @@ class App:
         self._closing.callback(bound.close)
         self._store = await open_store(config.store)
         self._closing.push_async_callback(self._store.close)
+        origins = Origins(config.origins, lambda: self.http_url, config.http.host)
         await self._bus.start()
         self._closing.push_async_callback(self._bus.close)
         self._media = Media(
             _media_config(config),
             on_event=self._events.put_nowait,
             on_join_step=lambda step, seconds: JOIN_SECONDS.labels(step).observe(seconds),
+            allows_origin=lambda origin: origins.allows(origin),
         )
         self.services = build_services(self._ports())
         tokens = Tokens(
@@ -142,7 +144,6 @@ class App:
             audience=config.audience,
             leeway_s=config.leeway_s,
         )
-        origins = Origins(config.origins, lambda: self.http_url, config.http.host)
         self._gateway = Gateway(
             self.services,
             tokens,
@@ -295,7 +296,6 @@ def _media_config(config: Config) -> MediaConfig:
         host=config.media.host,
         port=config.media.port,
         advertise=config.advertise,
-        origins=config.origins or ("*",),
         limits=MediaLimits(
             sessions_per_user=limits.media_sessions_per_user,
             sessions_per_address=limits.media_sessions_per_address,

@@ -50,6 +50,7 @@ class Media:
         config: addresses and limits.
         on_event: told what happens to hosts, guests and sessions.
         on_join_step: told the seconds of each step of a join: ice, dtls, first_packet.
+        allows_origin: says whether pages of an origin may ask; by default `config.origins` does.
 
     """
 
@@ -59,6 +60,7 @@ class Media:
         *,
         on_event: Callable[[MediaEvent], None],
         on_join_step: Callable[[str, float], None] = lambda _step, _seconds: None,
+        allows_origin: Callable[[str], bool] | None = None,
     ) -> None:
         self._config = config
         self._on_event = on_event
@@ -78,7 +80,9 @@ class Media:
                 on_join_step=on_join_step,
             ),
         )
-        self._signalling = Signalling(self._desk, config.ice_servers, config.origins, self._clock)
+        self._signalling = Signalling(
+            self._desk, config.ice_servers, allows_origin or _listed(config.origins), self._clock
+        )
         self.port = config.port
         """The UDP port; the real one after `start`."""
 
@@ -225,6 +229,10 @@ class Media:
         except Exception:
             # A listener's bug must not cost a session its next step.
             log.exception("on_event failed for %s", event.kind)
+
+
+def _listed(origins: tuple[str, ...]) -> Callable[[str], bool]:
+    return lambda origin: "*" in origins or origin in origins
 
 
 def candidate_addresses(

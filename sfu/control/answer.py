@@ -328,15 +328,15 @@ def _write(
     ]
     if bundled:
         lines.append(f"a=group:BUNDLE {' '.join(bundled)}")
-    tagged = bundled[0] if bundled else next(iter(accepted))
     for section in offer.sections:
         taken = accepted.get(section.mid)
         if taken is None:
             lines += _rejected_lines(section)
             continue
         lines += _accepted_lines(taken, local, own_lines(taken))
-        if section.mid == tagged:
-            lines += _candidate_lines(local.addresses)
+        # RFC 9143 section 7.3.1 asks for them at the tag only; some clients (aiortc with
+        # max-bundle) read those of the last m-line, and the others ignore the repetition.
+        lines += _candidate_lines(local.addresses)
     return "".join(f"{line}\r\n" for line in lines)
 
 

@@ -65,7 +65,7 @@ class Signalling:
     Args:
         desk: opens, finds and closes sessions.
         ice_servers: what clients are told of in Link headers.
-        origins: browsers' origins that may ask; "*" is all.
+        allows_origin: says whether pages of an origin may ask.
         clock: monotonic seconds.
 
     """
@@ -74,12 +74,12 @@ class Signalling:
         self,
         desk: Desk,
         ice_servers: Sequence[IceServer],
-        origins: Sequence[str],
+        allows_origin: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
         self._desk = desk
         self._links = ", ".join(_link(server) for server in ice_servers)
-        self._origins = frozenset(origins)
+        self._allows_origin = allows_origin
         self._clock = clock
         self._endpoint = {
             "POST": self._post,
@@ -186,13 +186,9 @@ class Signalling:
 
     def _cross_origin(self, request: Request) -> dict[str, str]:
         origin = request.headers.get("origin")
-        headers = {"Access-Control-Expose-Headers": EXPOSED_HEADERS}
-        if "*" in self._origins:
-            headers["Access-Control-Allow-Origin"] = "*"
-        elif origin in self._origins:
-            headers |= {"Access-Control-Allow-Origin": origin or "", "Vary": "Origin"}
-        else:
-            return {"Vary": "Origin"}
+        headers = {"Vary": "Origin", "Access-Control-Expose-Headers": EXPOSED_HEADERS}
+        if origin is not None and self._allows_origin(origin):
+            headers["Access-Control-Allow-Origin"] = origin
         if request.method.upper() == "OPTIONS":
             headers |= {
                 "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST",

@@ -38,7 +38,6 @@ window.ready = true;
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not LIBRARY.exists(), reason="run npm install in tests/peers first"),
     pytest.mark.parametrize("shell", [LOOPBACK], indirect=True),
 ]
 

@@ -62,7 +62,7 @@ async def test_post_names_the_ice_servers(server: Server) -> None:
     signalling = Signalling(
         server.media._desk,
         (IceServer("stun:s.example:3478"), IceServer("turn:t.example?transport=udp", "u", "c")),
-        ("*",),
+        lambda _origin: True,
         lambda: 0.0,
     )
     link = signalling.answer(request("whep", offer_for("whep"))).headers["Link"]
@@ -156,7 +156,7 @@ async def test_preflight_needs_nobody(server: Server, door: str) -> None:
     reply = await server.ask(door, "OPTIONS", user="", role="", headers={"origin": "https://a"})
     assert reply.status == 204
     assert reply.headers["Accept-Post"] == "application/sdp"
-    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://a"
     allowed = reply.headers["Access-Control-Allow-Methods"]
     assert {"POST", "PATCH", "DELETE", "OPTIONS", "GET"} <= set(allowed.split(", "))
     headers = reply.headers["Access-Control-Allow-Headers"].split(", ")
@@ -179,7 +179,7 @@ async def test_browsers_may_read_every_header_they_need(server: Server, door: st
 )
 async def test_origins_can_be_listed(server: Server, origin: str, allowed: str | None) -> None:
     desk: Desk = server.media._desk
-    signalling = Signalling(desk, (), ("https://shop.example",), lambda: 0.0)
+    signalling = Signalling(desk, (), "https://shop.example".__eq__, lambda: 0.0)
     headers = {"origin": origin} if origin else {}
     reply = signalling.answer(request("whep", "", "OPTIONS", headers))
     assert reply.headers.get("Access-Control-Allow-Origin") == allowed
