@@ -69,10 +69,10 @@ def test_the_answer_to_a_publisher_is_lite_passive_and_complete() -> None:
         for line in ("a=recvonly", "a=setup:passive", "a=rtcp-mux", "a=ice-ufrag:ours"):
             assert line in lines
         assert [line for line in lines if line.startswith("a=fingerprint:sha-256 00:01:02")]
-    candidates = [line for line in answer.splitlines() if line.startswith("a=candidate")]
-    assert [line.split()[4] for line in candidates] == ["192.0.2.1", "2001:db8::1"]
-    assert int(candidates[0].split()[3]) > int(candidates[1].split()[3])
-    assert answer.count("a=end-of-candidates") == 1
+        candidates = [line for line in lines if line.startswith("a=candidate")]
+        assert [line.split()[4] for line in candidates] == ["192.0.2.1", "2001:db8::1"]
+        assert int(candidates[0].split()[3]) > int(candidates[1].split()[3])
+        assert lines.count("a=end-of-candidates") == 1
     assert answer.endswith("\r\n")
 
 
