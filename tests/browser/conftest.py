@@ -6,6 +6,7 @@ Every page opened here is watched: an uncaught error or a refused resource fails
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,14 @@ class Visits:
         # a refused request is told by the network too; what the page does with it is tested
         if kind == "error" and "Failed to load resource" not in text:
             self.errors.append(f"{path}: {text}")
+
+
+def wait_true(page: Page, expression: str) -> None:
+    """Wait until an expression holds; asked from outside, where the page's policy has no say."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(100)
 
 
 def _sandbox(loop: asyncio.AbstractEventLoop) -> PaymentSandbox:

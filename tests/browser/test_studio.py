@@ -1,9 +1,9 @@
 """The studio: on air, regulars recognised, products pinned; and what viewers see of it."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESKTOP, Shop, Visits
+from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, Shop, Visits, wait_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -11,9 +11,9 @@ DECODED = "document.querySelector('video.picture')?.getVideoPlaybackQuality().to
 
 
 def _wait_playing(page: Page) -> None:
-    page.wait_for_function(f"{DECODED} > 5")
+    wait_true(page, f"{DECODED} > 5")
     before = page.evaluate(DECODED)
-    page.wait_for_function(f"{DECODED} > {before}")
+    wait_true(page, f"{DECODED} > {before}")
     expect(page.locator(".picture.shown")).to_be_visible()
 
 
@@ -46,6 +46,26 @@ def test_the_camera_goes_live_and_three_viewers_play_it(shop: Shop, visits: Visi
     expect(studio.locator(".status.stopped")).to_be_visible()
     for viewer in viewers:
         expect(viewer.locator(".slate")).to_be_visible()
+
+
+def test_where_sound_needs_a_tap_the_picture_plays_and_says_so(
+    shop: Shop, visits: Visits, chromium: Browser
+) -> None:
+    room = shop.room("muted")
+    studio = visits.studio(room)
+    studio.get_by_role("button", name="开始直播").click()
+    expect(studio.locator(".status.live")).to_be_visible()
+    flags = [flag for flag in FLAGS if "autoplay" not in flag]
+    shy = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    try:
+        viewer = Visits(shy, shop).viewer(room, "quiet")
+        _wait_playing(viewer)
+        viewer.get_by_role("button", name="点按开启声音").click()
+        wait_true(viewer, "!document.querySelector('video.picture').muted")
+        expect(viewer.locator(".pill.sound")).to_have_count(0)
+        _wait_playing(viewer)
+    finally:
+        shy.close()
 
 
 def test_a_second_studio_asks_before_it_takes_over(shop: Shop, visits: Visits) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import Shop, Visits
+from tests.browser.conftest import Shop, Visits, wait_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -60,7 +60,7 @@ def test_a_rocket_fills_everybody_s_screen_and_costs_its_price(shop: Shop, visit
     banner = watcher.locator(".banner[data-effect=rocket]")
     expect(banner).to_contain_text("阿富")
     drawn = "document.querySelector('canvas.canvas').getContext('2d').getImageData(0,0,390,844)"
-    watcher.wait_for_function(f"{drawn}.data.some((value) => value > 0)")
+    wait_true(watcher, f"{drawn}.data.some((value) => value > 0)")
     expect(watcher.locator(".combo")).to_contain_text("×1")
     expect(giver.locator(".balance")).to_contain_text("100")
 
