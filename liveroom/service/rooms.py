@@ -160,10 +160,7 @@ class Rooms:
             state = rooms.state(tx, room)
             assert state is not None, room
             card, personal = read_card(tx, self._ports, actor, door.tenant, room)
-            if actor.name and not actor.anonymous:
-                known = members.guest(tx, door.tenant, room, actor.user)
-                if known.nickname != actor.name:
-                    members.remember_nickname(tx, door.tenant, room, actor.user, actor.name)
+            _remember_name(tx, actor, door.tenant, room)
             return state, card, personal
 
         state, card, personal = await self._ports.store.run(command)
@@ -177,6 +174,11 @@ class Rooms:
             personal=personal,
             at=at,
         )
+
+    async def introduce(self, actor: Actor, room: RoomId) -> None:
+        """Remember the name of somebody who is seen here without coming in, such as a host."""
+        actor, door = await self._access.enter(actor, room)
+        await self._ports.store.run(lambda tx: _remember_name(tx, actor, door.tenant, room))
 
     def _snapshot(self, actor: Actor, state: RoomState) -> Snapshot:
         room = state.room.id
@@ -220,3 +222,10 @@ def _same(known: Room, wanted: Room) -> bool:
     return replace(wanted, created_at=known.created_at, broadcast=known.broadcast) == replace(
         known, planned_at=wanted.planned_at
     )
+
+
+def _remember_name(tx: Transaction, actor: Actor, tenant: TenantId, room: RoomId) -> None:
+    if actor.name and not actor.anonymous:
+        known = members.guest(tx, tenant, room, actor.user)
+        if known.nickname != actor.name:
+            members.remember_nickname(tx, tenant, room, actor.user, actor.name)

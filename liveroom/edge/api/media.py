@@ -79,6 +79,8 @@ def _handler(backend: Backend, kind: str) -> HTTPRouteHandler:
         if request.method != HttpMethod.OPTIONS:
             actor = await _admit(backend, kind, room, headers)
             user, role = actor.user, str(actor.role)
+            if kind == "whip" and session is None and request.method == HttpMethod.POST:
+                await backend.services.rooms.introduce(actor, RoomId(room))
             body = await request.body()
         elif not is_id(room):
             raise Refused("no_such_room")

@@ -115,3 +115,10 @@ async def test_after_a_restart_nobody_is_on_air_until_they_are_back(tmp_path: Pa
         assert room.broadcast.phase is Phase.AWAY
         await live(second, "s9")
         assert (await second.services.rooms.get(ROOM)).live
+
+
+async def test_a_host_who_only_publishes_stands_on_stage_by_name(house: House) -> None:
+    await house.services.rooms.introduce(host(name="小美"), ROOM)
+    await live(house)
+    await house.settle()
+    assert [slot.name for slot in house.facts("stage")[-1].slots] == ["小美"]
