@@ -34,6 +34,14 @@ datagrams_dropped = Counter(
     "liveroom_media_datagrams_dropped", "Datagrams that came to nothing.", ["reason"]
 )
 send_failures = Counter("liveroom_media_send_failures", "Packets not sent.", ["reason"])
+send_calls = Counter(
+    "liveroom_media_send_calls", "Calls of the kernel that sent packets; many a call is cheap."
+)
+segmentation_refused = Counter(
+    "liveroom_media_segmentation_refused",
+    "Times the kernel (socket) or a path (address) refused UDP segmentation offload.",
+    ["scope"],
+)
 batch_packets = Histogram(
     "liveroom_media_batch_packets",
     "Datagrams read per wakeup of the socket.",

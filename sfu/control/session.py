@@ -5,7 +5,7 @@ that follows. The table below is the whole life of a session; who owns sessions 
 engine must know is `desk`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from sfu.control.answer import Negotiated
@@ -13,7 +13,7 @@ from sfu.control.budget import Budget
 from sfu.control.dtls import HANDSHAKE_S, Dtls, Role
 from sfu.control.ice import Ice
 from sfu.control.model import Address, Direction
-from sfu.media.model import RoomId, SessionId
+from sfu.media.model import LegSpec, RoomId, SessionId
 from sfu.packet.srtp import Srtp
 
 FIRST_CHECK_S = 30.0
@@ -96,6 +96,7 @@ class Session:
         "negotiated",
         "opened_at",
         "origin",
+        "paddable",
         "role",
         "room",
         "srtp",
@@ -125,6 +126,8 @@ class Session:
         self.role = role
         self.origin = origin
         self.negotiated = negotiated
+        self.paddable = paddable_ssrcs(negotiated.legs)
+        """SSRCs whose packets may get RTP padding on their way out."""
         self.ice = ice
         self.dtls = dtls
         self.budget = budget
@@ -219,3 +222,18 @@ class Session:
     def is_silent(self, *, now: float) -> bool:
         """Say whether a connected session has been silent for long enough to suspend it."""
         return self.state is State.CONNECTED and now >= self.last_sign + SUSPEND_S
+
+
+def paddable_ssrcs(legs: Iterable[LegSpec]) -> tuple[bytes, ...]:
+    """Return the SSRCs, as on the wire, under which no number is ever sent twice.
+
+    A leg repairs by a retransmission stream where it has one; else it sends the very same
+    packet again, and what padding that one had depended on its neighbours.
+    """
+    return tuple(
+        ssrc.to_bytes(4, "big")
+        for leg in legs
+        if leg.rtx_ssrc is not None
+        and all(number in leg.rtx for number in leg.payload_types.values())
+        for ssrc in (leg.ssrc, leg.rtx_ssrc)
+    )

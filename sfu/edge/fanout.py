@@ -1,78 +1,251 @@
-"""Send a batch out to all legs: protect every packet, hand it to the kernel, count.
+"""Send a batch out to all legs: protect every packet, hand the kernel whole runs, count.
 
-This is the reference; a native twin may replace `send` behind the same signature. It owns
-the SRTP contexts while it runs: calls never overlap. Must not know rooms or sessions.
+This is the reference; its native twin sends the same datagrams. In: jobs of one batch. Out:
+what became of each packet. It owns the SRTP contexts while `send` runs: calls never overlap,
+and nobody else protects. Must not know rooms or sessions.
 """
 
+import errno
+import select
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import struct
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, final
 
+from sfu.edge.runs import cut
 from sfu.media.model import LegBatch
 from sfu.packet.srtp import Srtp
 
+SOL_UDP, UDP_SEGMENT = 17, 103
+"""linux/udp.h; Python has no names for them before 3.12."""
+WRITABLE_WAIT_S = 0.005
+"""How long a full buffer may stop a batch; then the rest of the batch is dropped and counted."""
+REFUSED_S = 60.0
+"""How long an address is sent single datagrams after its path refused segments."""
+REFUSED_ADDRESSES_MAX = 1024
+"""Addresses remembered for that; the one refused first is forgotten, and tried again."""
 
-@dataclass(frozen=True, slots=True)
-class Job:
+_NO_OFFLOAD = frozenset({errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
+_NOT_THIS_PATH = frozenset({errno.EINVAL, errno.EMSGSIZE})
+_SEGMENT = struct.Struct("=H")
+
+
+class Job(NamedTuple):
     """One session's batch, where it goes and with which keys.
 
-    `address` is what the socket's family takes (a 2-tuple for IPv4, a 4-tuple for IPv6).
+    `address` is what the socket's family takes (a 2-tuple for IPv4, a 4-tuple for IPv6);
+    `paddable` are the SSRCs whose packets may be padded (see `runs.cut`).
     """
 
     address: Any
     srtp: Srtp
     batch: LegBatch
+    paddable: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What became of a call's packets; each is counted once in `packets`, `dropped` or `errors`.
 
     `dropped`: the socket's buffer was full. `errors`: refused by SRTP or by the kernel.
+    `calls` are the kernel's that sent something; `switched_off` says that segmentation was
+    given up for the socket, `refused` counts addresses that must do without for a while.
     """
 
     packets: int = 0
     bytes: int = 0
     dropped: int = 0
     errors: int = 0
+    calls: int = 0
+    switched_off: int = 0
+    refused: int = 0
 
 
-def send(sock: socket.socket, jobs: Sequence[Job]) -> Sent:
-    """Protect and send every job's packets in order; a full buffer drops the rest of that job."""
-    packets = size = dropped = errors = 0
-    for job in jobs:
-        batch, address = job.batch, job.address
-        protect, protect_rtcp = job.srtp.protect_rtp, job.srtp.protect_rtcp
-        left = len(batch.rtp) + len(batch.rtcp)
-        try:
-            for packet in batch.rtp:
-                wire = protect(packet.header + packet.payload)
-                left -= 1
-                if wire is None or not _sent(sock, wire, address):
-                    errors += 1
-                    continue
-                packets += 1
-                size += len(wire)
-            for compound in batch.rtcp:
-                wire = protect_rtcp(compound)
-                left -= 1
-                if wire is None or not _sent(sock, wire, address):
-                    errors += 1
-                    continue
-                packets += 1
-                size += len(wire)
-        except BlockingIOError:
-            dropped += left + 1
-    return Sent(packets, size, dropped, errors)
+class Outlet(Protocol):
+    """What is needed of a non-blocking datagram socket."""
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait for room in the buffer."""
+
+    def sendto(self, data: bytes, address: Any, /) -> int:
+        """Send one datagram."""
+
+    def sendmsg(
+        self,
+        buffers: Sequence[bytes],
+        ancillary: Sequence[tuple[int, int, bytes]],
+        flags: int,
+        address: Any,
+        /,
+    ) -> int:
+        """Send many of one size."""
 
 
-def _sent(sock: socket.socket, wire: bytes, address: Any) -> bool:
-    """Hand one datagram to the kernel; BlockingIOError passes, other refusals are False."""
+class Fanout(Protocol):
+    """A way to send: the reference below or its native twin."""
+
+    def send(self, jobs: Sequence[Job]) -> Sent:
+        """Protect and send every job's packets: media in runs, then feedback."""
+
+
+class _Full(Exception):  # noqa: N818 - ends a batch, not an error
+    """The buffer stayed full."""
+
+
+@final
+class PythonFanout:
+    """The reference.
+
+    Args:
+        sock: to send with; non-blocking.
+        segments: whether to try the kernel's segmentation offload.
+        clock: monotonic seconds.
+
+    """
+
+    def __init__(
+        self,
+        sock: Outlet,
+        *,
+        segments: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sock = sock
+        self._segments = has_segmentation(sock) if segments is None else segments
+        self._clock = clock
+        self._refused: dict[Any, float] = {}
+        self._first = 0
+        self._clear()
+
+    def send(self, jobs: Sequence[Job]) -> Sent:
+        """Protect and send every job's packets: media in runs, then feedback.
+
+        A buffer that stays full ends the batch; the next one starts with the leg that
+        suffered, so that it is not always the same ones.
+        """
+        self._clear()
+        total = len(jobs)
+        first = self._first % total if total else 0
+        self._first = 0
+        for number in range(total):
+            at = (first + number) % total
+            try:
+                self._send_job(jobs[at])
+            except _Full:
+                self._first = at
+                break
+        offered = sum(len(job.batch.rtp) + len(job.batch.rtcp) for job in jobs)
+        return Sent(
+            self._packets,
+            self._bytes,
+            offered - self._packets - self._errors,
+            self._errors,
+            self._calls,
+            self._switched_off,
+            self._refusals,
+        )
+
+    def _clear(self) -> None:
+        self._packets = self._bytes = self._errors = 0
+        self._calls = self._switched_off = self._refusals = 0
+
+    def _send_job(self, job: Job) -> None:
+        address, srtp, batch, paddable = job
+        if self._may_segment(address):
+            runs = cut(batch.rtp, paddable)
+        else:
+            runs = [[header + payload] for header, payload in batch.rtp]
+        protect = srtp.protect_rtp
+        for run in runs:
+            wires = [wire for packet in run if (wire := protect(packet)) is not None]
+            self._errors += len(run) - len(wires)
+            if len(wires) > 1:
+                self._send_run(wires, address)
+            elif wires:
+                self._send_one(wires[0], address)
+        for compound in batch.rtcp:
+            wire = srtp.protect_rtcp(compound)
+            if wire is None:
+                self._errors += 1
+            else:
+                self._send_one(wire, address)
+
+    def _may_segment(self, address: Any) -> bool:
+        if self._refused and address in self._refused:
+            if self._clock() < self._refused[address]:
+                return False
+            del self._refused[address]
+        return self._segments
+
+    def _send_run(self, wires: list[bytes], address: Any) -> None:
+        """Send a run in one call, or one by one when the kernel or the path cannot."""
+        if self._may_segment(address):
+            ancillary = [(SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(len(wires[0])))]
+            number = self._attempt(lambda: self._sock.sendmsg(wires, ancillary, 0, address))
+            if number == 0:
+                self._count(wires)
+                return
+            if number in _NO_OFFLOAD:
+                self._segments = False
+                self._switched_off += 1
+            elif number in _NOT_THIS_PATH:
+                self._refuse(address)
+            else:
+                self._errors += len(wires)
+                return
+        for wire in wires:
+            self._send_one(wire, address)
+
+    def _send_one(self, wire: bytes, address: Any) -> None:
+        if self._attempt(lambda: self._sock.sendto(wire, address)) == 0:
+            self._count([wire])
+        else:
+            self._errors += 1
+
+    def _attempt(self, call: Callable[[], int]) -> int:
+        """Call into the kernel; return 0 or the error's number.
+
+        Raises:
+            _Full: there was no room, and none came about in time.
+
+        """
+        waited = False
+        while True:
+            try:
+                call()
+            except BlockingIOError:
+                # POLLOUT asks for less room than a run may need: once woken, once more.
+                if waited or not self._is_writable():
+                    raise _Full from None
+                waited = True
+            except OSError as error:
+                return error.errno or errno.EIO
+            else:
+                return 0
+
+    def _is_writable(self) -> bool:
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLOUT)
+        return bool(poll.poll(WRITABLE_WAIT_S * 1000))
+
+    def _count(self, wires: list[bytes]) -> None:
+        self._calls += 1
+        self._packets += len(wires)
+        self._bytes += sum(map(len, wires))
+
+    def _refuse(self, address: Any) -> None:
+        if len(self._refused) >= REFUSED_ADDRESSES_MAX:
+            del self._refused[next(iter(self._refused))]
+        self._refused[address] = self._clock() + REFUSED_S
+        self._refusals += 1
+
+
+def has_segmentation(sock: Outlet) -> bool:
+    """Say whether the kernel knows UDP_SEGMENT on this socket."""
+    if not isinstance(sock, socket.socket):
+        return False
     try:
-        sock.sendto(wire, address)
-    except BlockingIOError:
-        raise
+        sock.getsockopt(SOL_UDP, UDP_SEGMENT)
     except OSError:
         return False
     return True

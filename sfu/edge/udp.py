@@ -17,7 +17,7 @@ from collections.abc import Callable
 from sfu import observe
 from sfu.control.desk import Desk
 from sfu.control.model import Address
-from sfu.edge.fanout import Job, send
+from sfu.edge.fanout import Job, PythonFanout
 from sfu.media.engine import Engine
 from sfu.media.model import Datagram, Output, TrackEvent
 from sfu.packet.demux import Kind, demux
@@ -67,6 +67,7 @@ class MediaSocket:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sock = sock
+        self._fanout = PythonFanout(sock)
         self._desk = desk
         self._engine = engine
         self._on_track = on_track
@@ -195,20 +196,25 @@ class MediaSocket:
             if session is None or session.srtp is None or session.ice.address is None:
                 self._desk.dropped["leg_without_address"] += len(batch.rtp) + len(batch.rtcp)
                 continue
-            jobs.append(Job(session.ice.address, session.srtp, batch))
+            jobs.append(Job(session.ice.address, session.srtp, batch, session.paddable))
             if batch.arrived is not None:
                 arrivals.add(batch.arrived)
             if batch.rtp and not session.first_packet_seen:
                 session.first_packet_seen = True
                 keyed = session.keyed_at or session.opened_at
                 self._on_join_step("first_packet", self._clock() - keyed)
-        sent = send(self._sock, jobs)
+        sent = self._fanout.send(jobs)
         observe.packets_out.inc(sent.packets)
         observe.bytes_out.inc(sent.bytes)
+        observe.send_calls.inc(sent.calls)
         if sent.dropped:
             observe.send_failures.labels("buffer_full").inc(sent.dropped)
         if sent.errors:
             observe.send_failures.labels("refused").inc(sent.errors)
+        if sent.switched_off:
+            observe.segmentation_refused.labels("socket").inc(sent.switched_off)
+        if sent.refused:
+            observe.segmentation_refused.labels("address").inc(sent.refused)
         done = self._clock()
         for arrived in arrivals:
             observe.forward_seconds.observe(done - arrived)

@@ -1,0 +1,253 @@
+"""The call that protects and sends: every packet is sent, dropped or an error, and counted.
+
+Every way to send is held to the same, over real sockets.
+"""
+
+import os
+import socket
+import time
+
+import pytest
+
+from sfu.edge import fanout
+from sfu.edge.fanout import Job, PythonFanout, Sent
+from sfu.media.model import LegBatch, Packet
+from sfu.packet import rtcp, rtp
+from sfu.packet.srtp import Profile, Srtp
+
+SO_NO_CHECK = 11
+"""Linux: without checksums the kernel refuses segmentation with EINVAL."""
+IPPROTO_UDPLITE = 136
+"""The kernel refuses segmentation on it with EIO."""
+
+
+@pytest.fixture(params=["python"])
+def make(request):
+    return PythonFanout
+
+
+@pytest.fixture(params=list(Profile))
+def keys(request):
+    return pair(request.param)
+
+
+def pair(profile=Profile.AEAD_AES_128_GCM):
+    size = profile.key_bytes + profile.salt_bytes
+    one, two = os.urandom(size), os.urandom(size)
+    return Srtp(profile, one, two), Srtp(profile, two, one)
+
+
+@pytest.fixture
+def sockets():
+    with opened() as ours, opened() as theirs:
+        ours.setblocking(False)
+        theirs.settimeout(5)
+        yield ours, theirs
+
+
+def opened(family=socket.AF_INET, protocol=0):
+    sock = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    sock.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+    return sock
+
+
+def packet(sequence, payload=b"picture", ssrc=7):
+    header = rtp.write(
+        marker=False, payload_type=96, sequence=sequence, timestamp=1, ssrc=ssrc, payload=b""
+    )
+    return Packet(header, payload)
+
+
+REPORT = rtcp.write_receiver_report(rtcp.ReceiverReport(7))
+TAG_BYTES = {Profile.AEAD_AES_128_GCM: 16, Profile.AES_CM_128_HMAC_SHA1_80: 10}
+PADDABLE = ((7).to_bytes(4, "big"),)
+
+
+def test_media_then_feedback_arrive_protected_and_in_order(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    batch = LegBatch("ann", (packet(1), packet(2)), (REPORT,))
+    sent = make(ours).send([Job(theirs.getsockname(), local, batch)])
+    arrived = [theirs.recv(2000) for _ in range(3)]
+    assert remote.unprotect_rtp(arrived[0]) == packet(1).header + b"picture"
+    assert remote.unprotect_rtp(arrived[1]) == packet(2).header + b"picture"
+    assert remote.unprotect_rtcp(arrived[2]) == REPORT
+    assert sent == Sent(packets=3, bytes=sum(map(len, arrived)), calls=2)
+
+
+def test_each_job_goes_to_its_own_address_under_its_own_keys(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    with opened() as third:
+        third.settimeout(5)
+        jobs = [
+            Job(theirs.getsockname(), local, LegBatch("ann", (packet(1, b"for ann"),))),
+            Job(third.getsockname(), remote, LegBatch("bob", (packet(1, b"for bob"),))),
+        ]
+        assert make(ours).send(jobs).packets == 2
+        assert b"for ann" in (remote.unprotect_rtp(theirs.recv(2000)) or b"")
+        assert b"for bob" in (local.unprotect_rtp(third.recv(2000)) or b"")
+
+
+def test_no_jobs_are_no_work(make, sockets):
+    assert make(sockets[0]).send([]) == Sent()
+
+
+def test_a_frame_is_one_call_and_arrives_as_single_datagrams(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    frame = [packet(n, bytes(1000)) for n in range(10)] + [packet(10, b"rest")]
+    sent = make(ours).send([Job(theirs.getsockname(), local, LegBatch("ann", tuple(frame)))])
+    assert (sent.packets, sent.calls) == (11, 1)
+    for header, payload in frame:
+        assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
+
+
+def test_padding_is_protected_and_evens_a_frame_out(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    frame = tuple(packet(n, bytes(1000 + n % 3)) for n in range(9))
+    job = Job(theirs.getsockname(), local, LegBatch("ann", frame), PADDABLE)
+    assert make(ours).send([job]).calls == 1
+    for header, payload in frame:
+        wire = theirs.recv(2000)
+        assert len(wire) == len(header) + 1002 + (
+            16 if local.profile.startswith("SRTP_AEAD") else 10
+        )
+        assert rtp.parse(remote.unprotect_rtp(wire)) == rtp.parse(header + payload)
+
+
+def test_a_stream_that_repairs_by_plain_resends_is_sent_byte_for_byte(make, sockets, keys):
+    """The same number again must be the same ciphertext, alone or among others."""
+    (ours, theirs), (local, _) = sockets, keys
+    way, address = make(ours), theirs.getsockname()
+    frame = tuple(packet(n, bytes(1000 + n % 3)) for n in range(9))
+    way.send([Job(address, local, LegBatch("ann", frame), paddable=(b"none",))])
+    first = [theirs.recv(2000) for _ in frame]
+    way.send([Job(address, local, LegBatch("ann", frame[4:5]))])
+    assert theirs.recv(2000) == first[4]
+
+
+def test_ipv6_goes_the_same_way(make, keys):
+    local, remote = keys
+    with opened(socket.AF_INET6) as ours, opened(socket.AF_INET6) as theirs:
+        theirs.settimeout(5)
+        frame = tuple(packet(n, bytes(1000)) for n in range(3))
+        sent = make(ours).send([Job(theirs.getsockname(), local, LegBatch("ann", frame))])
+        assert (sent.packets, sent.calls) == (3, 1)
+        for header, payload in frame:
+            assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
+
+
+def test_a_packet_that_cannot_be_protected_is_an_error_and_the_rest_goes_on(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    batch = LegBatch("ann", (packet(1, bytes(3000)), packet(2)), (b"\x80", REPORT))
+    sent = make(ours).send([Job(theirs.getsockname(), local, batch)])
+    assert (sent.packets, sent.dropped, sent.errors) == (2, 0, 2)
+    assert remote.unprotect_rtp(theirs.recv(2000)) == packet(2).header + b"picture"
+
+
+def test_an_address_the_kernel_refuses_is_an_error_and_the_other_jobs_go_on(make, sockets, keys):
+    (ours, theirs), (local, _) = sockets, keys
+    bad = Job(("255.255.255.255", 9), local, LegBatch("ann", (packet(1), packet(2))))
+    good = Job(theirs.getsockname(), local, LegBatch("bob", (packet(3),)))
+    sent = make(ours).send([bad, good])
+    assert (sent.packets, sent.dropped, sent.errors) == (1, 0, 2)
+
+
+def test_a_path_without_segments_gets_single_datagrams_for_a_minute(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    moment = [100.0]
+    way = make(ours, clock=lambda: moment[0])
+    address = theirs.getsockname()
+
+    def send(*numbers):
+        batch = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in numbers))
+        sent = way.send([Job(address, local, batch)])
+        for number in numbers:
+            header, payload = packet(number, bytes(1000))
+            assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
+        return sent.packets, sent.calls, sent.refused, sent.switched_off
+
+    ours.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    assert send(1, 2) == (2, 2, 1, 0)
+    ours.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 0)
+    moment[0] += 59.0
+    assert send(3, 4) == (2, 2, 0, 0)
+    moment[0] += 2.0
+    assert send(5, 6) == (2, 1, 0, 0)
+
+
+def test_a_socket_without_segments_is_never_asked_again(make, keys):
+    local, remote = keys
+    try:
+        ours, theirs = opened(protocol=IPPROTO_UDPLITE), opened(protocol=IPPROTO_UDPLITE)
+    except OSError:
+        pytest.skip("this kernel has no UDP-Lite to refuse with")
+    with ours, theirs:
+        theirs.settimeout(5)
+        way = make(ours, segments=True)
+        for switched_off, numbers in ((1, (1, 2)), (0, (3, 4))):
+            batch = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in numbers))
+            sent = way.send([Job(theirs.getsockname(), local, batch)])
+            assert (sent.packets, sent.calls, sent.errors) == (2, 2, 0)
+            assert (sent.switched_off, sent.refused) == (switched_off, 0)
+            for number in numbers:
+                header, payload = packet(number, bytes(1000))
+                assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
+
+
+@pytest.fixture
+def full():
+    """A Unix socket with a reader that is asleep: it fills up after some datagrams."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        yield Connected(ours), theirs
+
+
+class Connected:
+    """A connected socket that takes an address it does not need."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self.fileno = sock.fileno
+
+    def sendto(self, data, address):
+        return self._sock.send(data)
+
+
+def test_a_full_buffer_ends_the_batch_after_a_short_wait_and_is_counted(make, full, keys):
+    (ours, _), (local, _) = full, keys
+    way = make(ours)
+    many = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in range(2000)), (REPORT,))
+    other = LegBatch("bob", (packet(9999),), (REPORT,))
+    began = time.monotonic()
+    sent = way.send([Job(None, local, many), Job(None, local, other)])
+    assert time.monotonic() - began >= fanout.WRITABLE_WAIT_S
+    assert sent.packets > 0
+    assert sent.dropped == 2003 - sent.packets
+    assert sent.errors == 0
+
+
+def test_the_leg_that_suffered_is_the_first_of_the_next_batch(make, full):
+    ours, theirs = full
+    way = make(ours)
+    (ann, from_ann), (bob, from_bob) = pair(), pair()
+    many = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in range(2000)))
+    assert way.send([Job(None, bob, LegBatch("bob", (packet(1),))), Job(None, ann, many)]).dropped
+    drain(theirs)
+    jobs = [
+        Job(None, bob, LegBatch("bob", (packet(5000, b"for bob"),))),
+        Job(None, ann, LegBatch("ann", (packet(5000, b"for ann"),))),
+    ]
+    assert way.send(jobs).packets == 2
+    first, second = drain(theirs)
+    assert b"for ann" in (from_ann.unprotect_rtp(first) or b"")
+    assert b"for bob" in (from_bob.unprotect_rtp(second) or b"")
+
+
+def drain(sock):
+    found = []
+    while True:
+        try:
+            found.append(sock.recv(2000))
+        except BlockingIOError:
+            return found
