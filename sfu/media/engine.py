@@ -13,6 +13,7 @@ from sfu.media.deadlines import Deadlines
 from sfu.media.leg import Leg, Outbox
 from sfu.media.model import (
     Datagram,
+    Kind,
     LegBatch,
     LegSpec,
     Output,
@@ -22,6 +23,7 @@ from sfu.media.model import (
     TrackSpec,
 )
 from sfu.media.publisher import Publisher
+from sfu.media.replay import Replays
 from sfu.media.shape import send_time
 from sfu.media.stage import Stage
 from sfu.media.stats import EngineStats, SessionStats
@@ -48,6 +50,7 @@ class Engine:
         self._viewers: dict[SessionId, Viewer] = {}
         self._stage = Stage()
         self._deadlines: Deadlines[SessionId] = Deadlines()
+        self._replays = Replays()
         self._totals: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._now = 0.0
@@ -137,7 +140,7 @@ class Engine:
         if publisher is not None:
             for track in publisher.tracks:
                 for leg in track.followers.all():
-                    track.detach(leg)
+                    self._detach(leg)
             for room, slot in self._stage.places(session):
                 self._stage.bind(room, slot, None)
             events = publisher.ended()
@@ -167,7 +170,7 @@ class Engine:
             raise
 
     def tick(self, *, now: float, at_ntp: int) -> Output:
-        """Do what is due: reports, repeated requests, stall detection."""
+        """Do what is due: reports, repeated requests, stall detection, pieces of replays."""
         try:
             return self._tick(now=now, at_ntp=at_ntp)
         except Exception:
@@ -176,7 +179,8 @@ class Engine:
 
     def deadline(self) -> float | None:
         """Return when `tick` wants to be called next; it changes with every other call."""
-        earliest = self._deadlines.earliest()
+        moments = (self._deadlines.earliest(), self._replays.due())
+        earliest = min((moment for moment in moments if moment is not None), default=None)
         return None if earliest is None else max(earliest, self._now)
 
     def stats(self) -> EngineStats:
@@ -194,6 +198,9 @@ class Engine:
             recovered_in=sum(t.log.recovered for t in tracks if t.log is not None),
             nacks_asked=totals["nacks_asked"],
             keyframes_asked=totals["keyframes_asked"],
+            replays=self._replays.started,
+            replay_packets=self._replays.packets,
+            replay_fallbacks={str(why): n for why, n in self._replays.fallbacks.items()},
             dropped={str(reason): count for reason, count in self._dropped.items()},
             publishers=len(self._publishers),
             viewers=len(self._viewers),
@@ -255,7 +262,14 @@ class Engine:
             viewer = self._viewers[session]
             viewer.report(now=now, at_ntp=at_ntp, touched=touched)
             self._deadlines.set(session, viewer.due())
-        return self._finish(touched, asking, now=now, events=events)
+        for track in self._replays.step(
+            now=now,
+            packets_out=self._totals["packets_out"],
+            sent=send_time(at_ntp),
+            touched=touched,
+        ):
+            asking[self._publishers[track.session]] = None
+        return self._finish(touched, asking, now=now, at_ntp=at_ntp, events=events)
 
     def _discard(self) -> None:
         """Empty all outboxes: a bug must not leave packets behind that nobody would fetch."""
@@ -302,10 +316,15 @@ class Engine:
 
     def _attach(self, leg: Leg, publisher: Publisher, *, now: float) -> None:
         track = publisher.first(leg.spec.kind)
-        if track is not None and self._viewers[leg.outbox.session].receiving:
-            track.attach(leg, now=now)
+        viewer = self._viewers[leg.outbox.session]
+        if track is None or not viewer.receiving:
+            return
+        track.attach(leg)
+        if track.spec.kind is Kind.VIDEO:
+            self._replays.offer(leg, track, budget_bps=viewer.remb_bps, now=now)
 
     def _detach(self, leg: Leg) -> None:
+        self._replays.forget(leg)
         if isinstance(leg.source, Track):
             leg.source.detach(leg)
 

@@ -1,8 +1,9 @@
 """The legs that follow one track, and the loop that gives each its copy of a packet.
 
 In: stored packets. Out: packets in outboxes. A leg waits here until a packet with which a
-decoder can start, then sits in the group of its shape. This loop is the hot one: per packet
-and leg one header and one append, nothing else.
+decoder can start, or is shown a replay of the past, and then sits in the group of its shape.
+The loop of `forward` is the hot one: per packet and leg one header and one append, nothing
+else; legs in a replay are not in it, what comes meanwhile they find in the history.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,11 @@ from typing import final
 from sfu.media.history import Stored
 from sfu.media.leg import Leg, Outbox, Source
 from sfu.media.model import Codec, Packet
-from sfu.media.shape import Shape, ShapeKey, shape_key
+from sfu.media.shape import HURRIED, Shape, ShapeKey, shape_key
 from sfu.packet import rtp
+
+OVERHEAD_BYTES = 40
+"""What headers, extensions and protection add to a payload, for the pace of replays."""
 
 
 @final
@@ -28,14 +32,15 @@ class _Group:
 
 @final
 class Followers:
-    """Waiting, unmatched and active legs of one source."""
+    """Waiting, unmatched, replaying and active legs of one source."""
 
-    __slots__ = ("_groups", "_source", "_unmatched", "waiting")
+    __slots__ = ("_groups", "_replaying", "_source", "_unmatched", "waiting")
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._groups: dict[ShapeKey, _Group] = {}
         self._unmatched: dict[Leg, None] = {}
+        self._replaying: dict[Leg, ShapeKey] = {}
         self.waiting: dict[Leg, None] = {}
 
     def add(self, leg: Leg) -> None:
@@ -50,17 +55,13 @@ class Followers:
         leg.source = None
         self.waiting.pop(leg, None)
         self._unmatched.pop(leg, None)
-        for key, group in self._groups.items():
-            if leg in group.legs:
-                group.legs.remove(leg)
-                if not group.legs:
-                    del self._groups[key]
-                return
+        self._replaying.pop(leg, None)
+        self._ungroup(leg)
 
     def all(self) -> list[Leg]:
         """Return every leg, whatever its state."""
         active = [leg for group in self._groups.values() for leg in group.legs]
-        return [*active, *self.waiting, *self._unmatched]
+        return [*active, *self.waiting, *self._unmatched, *self._replaying]
 
     def renew(self) -> None:
         """Make every leg wait again: numbers or codec of the source are about to change."""
@@ -69,6 +70,7 @@ class Followers:
             leg.halt()
         self._groups.clear()
         self._unmatched.clear()
+        self._replaying.clear()
         self.waiting = dict.fromkeys(legs)
 
     def start(
@@ -91,9 +93,7 @@ class Followers:
                 leg.unmatched += 1
                 self._unmatched[leg] = None
                 continue
-            group = self._groups.get(key)
-            if group is None:
-                group = self._groups[key] = _Group(key)
+            group = self._group(key)
             leg.start(stored, group.shape, lead)
             for packet in lead:
                 leg.replayed(len(packet.payload))
@@ -130,10 +130,80 @@ class Followers:
         """Give a packet that came late to the legs whose stream already covers its place."""
         for group in self._groups.values():
             for leg in group.legs:
-                if stored.sequence < leg.first:
+                if not self._give_late(leg, stored, touched):
                     leg.skipped(len(stored.payload))
-                else:
-                    self.give(leg, stored, group.shape, touched)
+        for leg in self._replaying:
+            assert leg.cursor is not None, leg.spec.mid
+            # A place that the replay has not come to yet is given its packet in its turn.
+            if stored.sequence < leg.cursor and self._give_late(leg, stored, touched):
+                leg.replayed(len(stored.payload))
+
+    def start_replay(
+        self,
+        leg: Leg,
+        stored: Stored,
+        codec: Codec,
+        offered: Mapping[str, int],
+        *,
+        lead: tuple[Stored, ...],
+    ) -> bool:
+        """Let a waiting leg begin with a packet of the past; False when it lacks the codec."""
+        del self.waiting[leg]
+        key = shape_key(leg.spec, codec, offered, playout=HURRIED)
+        if key is None:
+            leg.unmatched += 1
+            self._unmatched[leg] = None
+            return False
+        leg.start_replay(stored, Shape(key), lead)
+        self._replaying[leg] = key
+        return True
+
+    def advance_replay(
+        self, leg: Leg, budget_bytes: int, *, sent: bytes, touched: list[Outbox]
+    ) -> tuple[int, int]:
+        """Give a leg the next packets of its replay; return how many packets and bytes.
+
+        The last packet may be over the budget. A leg that has come to the source's newest
+        packet is live from then on (its `cursor` is None).
+        """
+        source = self._source
+        assert leg.cursor is not None, leg.spec.mid
+        passage = leg.passage(leg.cursor)
+        assert passage is not None, leg.spec.mid
+        queue, outbox = leg.rtp, leg.outbox
+        packets = size = 0
+        while leg.cursor <= source.highest and size < budget_bytes:
+            stored = passage.find(leg.cursor)
+            leg.cursor += 1
+            if stored is None:
+                continue
+            if not queue:
+                touched.append(outbox)
+            queue.append(leg.write(stored, passage, sent=sent))
+            leg.replayed(len(stored.payload))
+            packets += 1
+            size += len(stored.payload) + OVERHEAD_BYTES
+        if leg.cursor > source.highest:
+            leg.finish_replay()
+            self._group(self._replaying.pop(leg)).legs.append(leg)
+        return packets, size
+
+    def abandon_replay(self, leg: Leg) -> None:
+        """Let a leg that is in a replay wait for the next key frame instead."""
+        del self._replaying[leg]
+        leg.halt()
+        self.waiting[leg] = None
+
+    def reshape(self, leg: Leg, codec: Codec, offered: Mapping[str, int]) -> None:
+        """Give a live leg the shape of those that joined on live, from the next packet on."""
+        key = shape_key(leg.spec, codec, offered)
+        assert key is not None, leg.spec.mid
+        group = self._group(key)
+        if leg in group.legs:
+            return
+        self._ungroup(leg)
+        leg.reshape(group.shape)
+        group.legs.append(leg)
 
     def replay(self, legs: list[Leg], stored: Stored, touched: list[Outbox]) -> None:
         """Give legs that started at a late packet all that follows it."""
@@ -162,3 +232,27 @@ class Followers:
             leg.outbox.arrived = stored.arrived
             touched.append(leg.outbox)
         leg.rtp.append(Packet(header + block, stored.payload))
+
+    def _give_late(self, leg: Leg, stored: Stored, touched: list[Outbox]) -> bool:
+        passage = leg.passage(stored.sequence) if stored.sequence >= leg.first else None
+        if passage is None:
+            return False
+        if not leg.rtp:
+            leg.outbox.arrived = stored.arrived
+            touched.append(leg.outbox)
+        leg.rtp.append(leg.write(stored, passage, sent=stored.send_time))
+        return True
+
+    def _group(self, key: ShapeKey) -> _Group:
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(key)
+        return group
+
+    def _ungroup(self, leg: Leg) -> None:
+        for key, group in self._groups.items():
+            if leg in group.legs:
+                group.legs.remove(leg)
+                if not group.legs:
+                    del self._groups[key]
+                return

@@ -1,25 +1,27 @@
 """One stream to a viewer: its numbers, its repairs, its reports.
 
-A leg follows one source at a time. While it follows, all it needs are two shifts; what it
-has sent so far is read off the source. In: the source's packets, the viewer's NACKs. Out:
-packets in the viewer's outbox. Must not know rooms, slots or who publishes.
+A leg follows one source at a time. It waits, or is shown what the source's history holds
+from a key frame on (a replay, whose `cursor` is the next number), or is live. While it is
+live, all it needs are two shifts; what it has sent so far is read off the source. In: the
+source's packets, the viewer's NACKs. Out: packets in the viewer's outbox. Must not know
+rooms, slots or who publishes.
 """
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol, final
+from typing import Protocol, final
 
 from sfu.media.history import History, Stored
 from sfu.media.model import LegBatch, LegSpec, Packet, SessionId
+from sfu.media.passage import Passage
 from sfu.media.repair import NUMBERS_PER_NACK_MAX, Answers
 from sfu.media.shape import Shape
 from sfu.media.stats import LegStats
-from sfu.packet import rtp
-from sfu.packet.rewrite import Splice, begin, follow, unwrap
+from sfu.packet.rewrite import TIMESTAMP_MASK, Splice, begin, follow, squeeze, unwrap
 from sfu.packet.rtcp import ReportBlock, SenderReport
 
-PASSAGES_MAX = 4
-"""Sources whose packets a leg can still repair; older ones are refused."""
+PASSAGES_MAX = 8
+"""Passages whose packets a leg can still repair, at most two a source; older ones are refused."""
 FIRST_SEQUENCE_MASK = 0x7FFF
 """RFC 3711 section 3.3.1: starting in the lower half keeps the rollover counter certain."""
 
@@ -68,15 +70,6 @@ class Outbox:
         return batch
 
 
-class _Passage(NamedTuple):
-    """The part of a leg's stream that came from one source without a break."""
-
-    splice: Splice
-    history: History
-    shape: Shape
-    lead: tuple[Stored, ...]
-
-
 @final
 class Leg:
     """One m-line of a viewer."""
@@ -94,6 +87,7 @@ class Leg:
         "_passages",
         "_rtx_sequence",
         "active",
+        "cursor",
         "first",
         "outbox",
         "refused",
@@ -114,6 +108,7 @@ class Leg:
         self.rtp = outbox.rtp
         self.source: Source | None = None
         self.active = False
+        self.cursor: int | None = None
         self.first = self.sequence_shift = self.timestamp_shift = 0
         self.repairs = self.refused = self.unmatched = 0
         self._packets_before = self._bytes_before = 0
@@ -122,13 +117,15 @@ class Leg:
         self._last_timestamp = (spec.ssrc * 2654435761) & 0xFFFFFFFF
         self._last_at: float | None = None
         self._rtx_sequence = (spec.rtx_ssrc or 0) & FIRST_SEQUENCE_MASK
-        self._passages: deque[_Passage] = deque(maxlen=PASSAGES_MAX)
+        self._passages: deque[Passage] = deque(maxlen=PASSAGES_MAX)
         self._answers = Answers()
         self._fraction_lost = self._lost = self._jitter = 0
 
     @property
     def newest(self) -> int:
         """The highest number sent, unwrapped."""
+        if self.cursor is not None:
+            return self.cursor - 1 + self.sequence_shift
         if self.active and self.source is not None:
             return self.source.highest + self.sequence_shift
         return self._last_sequence
@@ -169,24 +166,83 @@ class Leg:
                 elapsed_s=stored.arrived - self._last_at,
                 clock_rate=source.clock_rate,
             )
-        self.first, self.sequence_shift, self.timestamp_shift = splice
-        self.active = True
-        self.outbox.begun = True
-        self._packets_before -= source.forwarded
-        self._bytes_before -= source.forwarded_bytes
-        passage = _Passage(splice, source.history, shape, lead)
-        self._passages.append(passage)
+        self._begin(Passage(splice, source.history, shape, lead))
+        self._go_live(source)
+
+    def start_replay(self, stored: Stored, shape: Shape, lead: tuple[Stored, ...]) -> None:
+        """Begin or go on with a packet of the past, in fast motion up to the newest one.
+
+        Media time comes to lie where it would had the leg joined on live: the newest packet
+        is as much later than what was sent before as has really passed.
+        """
+        source = self.source
+        assert source is not None, self.spec.mid
+        assert not self.active, self.spec.mid
+        elapsed = 0
+        if self._last_at is not None:
+            elapsed = round((source.newest_arrived - self._last_at) * source.clock_rate)
+        # One tick of it is between the last packet sent and the first to come.
+        room = elapsed - 1 if self._last_at is not None else TIMESTAMP_MASK
+        motion = squeeze(
+            source_timestamp=stored.timestamp, anchor=source.newest_timestamp, room=room
+        )
+        behind = source.newest_timestamp - motion.timestamp(stored.timestamp)
+        splice = begin(
+            source=stored.sequence,
+            source_timestamp=source.newest_timestamp,
+            sequence=self._last_sequence + 1 + len(lead),
+            timestamp=self._last_timestamp + max(elapsed, behind + 1),
+        )
+        live = source.highest + 1
+        self._begin(Passage(splice, source.history, shape, lead, motion, live))
+        self.cursor = self._passages[-1].first
+
+    def finish_replay(self) -> None:
+        """Be live from the source's next packet on."""
+        source = self.source
+        assert source is not None, self.spec.mid
+        assert self.cursor is not None, self.spec.mid
+        assert self.cursor > source.highest, (self.cursor, source.highest)
+        self._go_live(source)
+
+    def reshape(self, shape: Shape) -> None:
+        """Look different from the source's next packet on."""
+        source = self.source
+        assert source is not None, self.spec.mid
+        splice = Splice(source.highest + 1, self.sequence_shift, self.timestamp_shift)
+        self._passages.append(Passage(splice, source.history, shape))
+
+    def write(self, stored: Stored, passage: Passage, *, sent: bytes) -> Packet:
+        """Make a packet that is sent out of turn for the first time.
+
+        Without a retransmission stream it may be sent again only as the very same bytes, and
+        so bears the stamp that is kept.
+        """
+        spec = self.spec
+        has_stream = spec.rtx_ssrc is not None and passage.shape.payload_type in spec.rtx
+        stamp = sent if has_stream else stored.send_time
+        return passage.write(stored, ssrc=self.ssrc, stamp=stamp)
+
+    def passage(self, source: int) -> Passage | None:
+        """Return the passage of the followed source that a number belongs to, while kept."""
+        for passage in reversed(self._passages):
+            if source >= passage.first:
+                return passage
+            if passage.splice.first == self.first:
+                break
+        return None
 
     def halt(self) -> None:
         """Send nothing more until the next start; remember where the stream stands."""
         source = self.source
-        if not self.active or source is None:
+        if source is None or not (self.active or self.cursor is not None):
             return
         self._packets_before, self._bytes_before = self.packets, self.payload_bytes
-        self._last_sequence = source.highest + self.sequence_shift
+        self._last_sequence = self.newest
         self._last_timestamp = (source.newest_timestamp + self.timestamp_shift) & 0xFFFFFFFF
         self._last_at = source.newest_arrived
         self.active = False
+        self.cursor = None
 
     def skipped(self, size: int) -> None:
         """Note a packet that the source forwarded and this leg did not get."""
@@ -217,47 +273,45 @@ class Leg:
             ):
                 self.refused += 1
                 continue
-            found.append(self._resend(sequence, *origin, sent))
+            found.append(self._resend(*origin, sent))
         self.repairs += len(found)
         return found
 
-    def _find(self, sequence: int) -> tuple[_Passage, Stored] | None:
+    def _begin(self, passage: Passage) -> None:
+        self.first, self.sequence_shift, self.timestamp_shift = passage.splice
+        self._passages.append(passage)
+        self.outbox.begun = True
+
+    def _go_live(self, source: Source) -> None:
+        self.cursor = None
+        self.active = True
+        self._packets_before -= source.forwarded
+        self._bytes_before -= source.forwarded_bytes
+
+    def _find(self, sequence: int) -> tuple[Passage, Stored] | None:
         for passage in reversed(self._passages):
             source = sequence - passage.splice.sequence_shift
-            behind = passage.splice.first - source
-            if behind > len(passage.lead):
-                continue
-            stored = passage.lead[-behind] if behind > 0 else passage.history.get(source)
-            return None if stored is None else (passage, stored)
+            if source >= passage.first:
+                stored = passage.find(source)
+                return None if stored is None else (passage, stored)
         return None
 
-    def _resend(self, sequence: int, passage: _Passage, stored: Stored, sent: bytes) -> Packet:
-        shape = passage.shape
-        payload_type = self.spec.rtx.get(shape.payload_type)
-        marker = rtp.MARKER if stored.marker else 0
-        timestamp = passage.splice.timestamp(stored.timestamp)
+    def _resend(self, passage: Passage, stored: Stored, sent: bytes) -> Packet:
+        payload_type = self.spec.rtx.get(passage.shape.payload_type)
         if payload_type is None or self.spec.rtx_ssrc is None:
-            block = shape.block(stored, stored.send_time)
-            first = rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE
-            header = rtp.pack_header(
-                first, shape.payload_type | marker, sequence & 0xFFFF, timestamp, self.ssrc
-            )
-            return Packet(header + block, stored.payload)
-        block = shape.block(stored, sent)
-        first = rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE
+            return passage.write(stored, ssrc=self.ssrc, stamp=stored.send_time)
         self._rtx_sequence += 1
-        header = rtp.pack_header(
-            first,
-            payload_type | marker,
-            self._rtx_sequence & 0xFFFF,
-            timestamp,
-            self.spec.rtx_ssrc,
+        return passage.write_repair(
+            stored,
+            payload_type=payload_type,
+            sequence=self._rtx_sequence,
+            ssrc=self.spec.rtx_ssrc,
+            stamp=sent,
         )
-        return Packet(header + block, rtp.write_rtx_payload(sequence, stored.payload))
 
     def sender_report(self, *, at_ntp: int, now: float) -> SenderReport | None:
         """Return what to tell the viewer about this stream; None while nothing flows."""
-        if not self.active or self.source is None:
+        if self.source is None or not (self.active or self.cursor is not None):
             return None
         timestamp = self.source.timestamp_at(at_ntp=at_ntp, now=now)
         if timestamp is None:

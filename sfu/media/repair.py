@@ -23,7 +23,7 @@ HOLD_OFF_MIN_S = 0.02
 """The least time between two resends of one number; the round trip when that is longer."""
 NUMBERS_PER_NACK_MAX = 512
 """Numbers of one NACK that are looked at; the rest are refused and counted."""
-ANSWERED_KEPT = 4096
+ANSWERED_KEPT = 8192
 """Numbers behind the newest for which resends are counted and allowed."""
 
 
@@ -71,6 +71,10 @@ class ReceiveLog:
         if missing.asks:
             self.recovered += 1
         return missing.asks > 0
+
+    def awaits(self, sequence: int) -> bool:
+        """Say whether a number is missing and not given up."""
+        return sequence in self._missing
 
     def clear(self) -> None:
         """Forget what is missing: the stream began anew."""

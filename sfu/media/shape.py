@@ -16,9 +16,18 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 VIDEO_ORIENTATION = "urn:3gpp:video-orientation"
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 PASSED_ON = (AUDIO_LEVEL, VIDEO_ORIENTATION)
 """Extensions whose values go from publisher to viewer as they are."""
+
+HURRIED = b"\0\0\0"
+"""Playout delay: show every frame as soon as it is decoded (12 bits least, 12 bits most)."""
+UNHURRIED = (1000).to_bytes(3, "big")
+"""Playout delay: from none to 10 s (in steps of 10 ms), what a browser does untold.
+
+It is sent on, not left out: a viewer that heard "none" holds on to it until told otherwise.
+"""
 
 ShapeKey = tuple[int, tuple[tuple[int, bytes], ...], int, tuple[tuple[int, str], ...]]
 
@@ -57,16 +66,22 @@ class Shape:
         return block
 
 
-def shape_key(spec: LegSpec, codec: Codec, offered: Mapping[str, int]) -> ShapeKey | None:
+def shape_key(
+    spec: LegSpec, codec: Codec, offered: Mapping[str, int], *, playout: bytes = UNHURRIED
+) -> ShapeKey | None:
     """Return what shape a leg needs for a codec; None when it does not know the codec.
 
-    `offered` are the extensions that the publisher sends.
+    `offered` are the extensions that the publisher sends; `playout` is the delay that a leg
+    which negotiated it is told.
     """
     payload_type = spec.payload_types.get(codec)
     if payload_type is None:
         return None
     mid = spec.extensions.get(MID)
     static = ((mid, spec.mid.encode()),) if mid is not None and spec.mid else ()
+    delay = spec.extensions.get(PLAYOUT_DELAY)
+    if delay is not None:
+        static = (*static, (delay, playout))
     passed = tuple(
         (spec.extensions[uri], uri)
         for uri in PASSED_ON

@@ -8,7 +8,9 @@ class EngineStats:
     """Totals since the engine was made, and sizes now.
 
     `bytes_out` counts media payload, resends not included; the wire's bytes are the fan-out's
-    to count. `dropped` maps a reason to a count: every packet that came in and was not used.
+    to count. `replay_fallbacks` maps why a key frame was asked for instead of, or besides, a
+    replay to how often. `dropped` maps a reason to a count: every packet that came in and was
+    not used.
     """
 
     packets_in: int = 0
@@ -20,6 +22,9 @@ class EngineStats:
     recovered_in: int = 0
     nacks_asked: int = 0
     keyframes_asked: int = 0
+    replays: int = 0
+    replay_packets: int = 0
+    replay_fallbacks: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     publishers: int = 0
     viewers: int = 0

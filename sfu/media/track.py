@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import final
 
 from sfu.media.followers import Followers
+from sfu.media.gop import Fallback, Gop
 from sfu.media.history import AUDIO_PACKETS, NOTHING_PASSED, VIDEO_PACKETS, History, Stored
 from sfu.media.keyframes import KeyframeRequests
 from sfu.media.leg import Leg, Outbox
@@ -25,6 +26,8 @@ from sfu.packet.rewrite import timestamp_ahead, unwrap
 
 JUMP_MAX = 1000
 """A gap in the numbering beyond which the sender is taken to have begun anew."""
+LATE_MAX = 4096
+"""A packet further behind the newest is not late: the sender may have begun anew."""
 STALL_AFTER_S = 3.0
 """A track without packets for so long is stalled."""
 
@@ -83,6 +86,7 @@ class Track:
         self._payload_type = -1
         self._starts_keyframe = keyframe_detector("")
         self._parameters: ParameterSets | None = None
+        self._gop = Gop()
         self._after_jump: int | None = None
         self._bytes = 0
         self._received = 0
@@ -130,14 +134,46 @@ class Track:
             self._take_late(stored, touched)
         return None
 
-    def attach(self, leg: Leg, *, now: float) -> None:
-        """Let a leg follow; video needs a key frame for it."""
+    def attach(self, leg: Leg) -> None:
+        """Let a leg follow; video needs a replay or a key frame for it."""
         self.followers.add(leg)
-        self.want_keyframe(now=now)
 
     def detach(self, leg: Leg) -> None:
         """Let a leg go."""
         self.followers.remove(leg)
+
+    def replay_obstacle(self, *, now: float) -> Fallback | None:
+        """Say why a leg that waits cannot be shown a replay; None when it can."""
+        return self._gop.obstacle(
+            self.history,
+            highest=self.highest,
+            newest_timestamp=self.newest_timestamp,
+            clock_rate=self.clock_rate,
+            now=now,
+        )
+
+    def start_replay(self, leg: Leg, *, now: float) -> Fallback | None:
+        """Let a waiting leg begin with the newest key frame; say what makes one more needed.
+
+        With a hole that nobody will fill the replay is worth its while all the same: there is
+        a picture at once, and it moves again with the next key frame.
+        """
+        obstacle = self.replay_obstacle(now=now)
+        first = self._gop.first
+        if obstacle is not None or first is None:
+            return obstacle
+        assert self.codec is not None, self.spec.mid
+        if not self.followers.start_replay(
+            leg, first, self.codec, self.spec.extensions, lead=self._lead(first)
+        ):
+            return None
+        is_complete = self._gop.is_complete(self.history, self.log, self.highest)
+        return None if is_complete else Fallback.INCOMPLETE
+
+    def reshape(self, leg: Leg) -> None:
+        """End the hurry of a leg whose replay is long over."""
+        if self.codec is not None:
+            self.followers.reshape(leg, self.codec, self.spec.extensions)
 
     def want_keyframe(self, *, now: float, round_trip_s: float = 0.0) -> None:
         """Note that a viewer cannot decode; a key frame within its round trip is on its way."""
@@ -171,6 +207,7 @@ class Track:
         if self.log is not None:
             self.log.clear()
         self._after_jump = None
+        self._gop.clear()
         if self.begun:
             # Numbers stay unique in the history: two turns ahead of all that were used.
             self.highest = ((self.highest >> 16) + 2) << 16
@@ -213,7 +250,7 @@ class Track:
             return self.highest & ~0xFFFF | sequence
         placed = unwrap(sequence, self.highest)
         ahead = placed - self.highest
-        if ahead > JUMP_MAX or ahead <= -self.history.capacity:
+        if ahead > JUMP_MAX or ahead <= -min(LATE_MAX, self.history.capacity):
             if is_repair:
                 return Drop.TOO_OLD
             # RFC 3550 appendix A.1: two in a row after a jump are a new beginning.
@@ -241,6 +278,7 @@ class Track:
         self.followers.renew()
         if self.followers.waiting:
             self.requests.want()
+        self._gop.clear()
         self._payload_type = payload_type
         self.codec = self.spec.codecs[payload_type]
         self.clock_rate = self.codec.clock_rate
@@ -288,6 +326,7 @@ class Track:
         if not self._starts_keyframe(stored.payload):
             return False
         self.keyframes += 1
+        self._gop.keyframe(stored)
         self.requests.arrived(now=stored.arrived)
         return True
 

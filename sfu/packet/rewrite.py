@@ -2,14 +2,20 @@
 
 A `Splice` is how one source's numbers become a viewer's: two shifts, fixed from the packet
 at which the source was joined on. What the source lost stays a hole of the same size, so
-that a late packet still finds its place; between two sources there is no hole. Sequence
-numbers are unwrapped integers here and 16 bits only where they are written.
+that a late packet still finds its place; between two sources there is no hole. A `Squeeze`
+is fast motion: a part of the source whose media time is shrunk towards the moment at which
+the source's own pace begins. Sequence numbers are unwrapped integers here and 16 bits only
+where they are written.
 """
 
 from typing import NamedTuple
 
 SEQUENCE_MASK = 0xFFFF
 TIMESTAMP_MASK = 0xFFFFFFFF
+SQUEEZE_BITS_MIN = 5
+"""Fast motion is 32 times as fast: a frame of 30 a second then lasts 1 ms."""
+SQUEEZE_BITS_MAX = 9
+"""512 times at most: frames of up to 170 a second stay apart."""
 _HALF_SEQUENCE = 0x8000
 _HALF_TIMESTAMP = 0x80000000
 
@@ -64,3 +70,31 @@ def follow(
         sequence=last_sequence + 1,
         timestamp=last_timestamp + passed,
     )
+
+
+class Squeeze(NamedTuple):
+    """Fast motion up to a source timestamp, the anchor: time before it runs 2**bits faster."""
+
+    anchor: int
+    bits: int
+
+    def timestamp(self, source: int) -> int:
+        """Return where the source's timestamp comes to lie, in the source's own time.
+
+        Frames at least 2**bits apart keep their order, and the anchor and all after it stay.
+        """
+        ahead = timestamp_ahead(source, self.anchor)
+        # A shift of a negative number rounds down: whatever is before the anchor stays before.
+        return source if ahead >= 0 else self.anchor + (ahead >> self.bits)
+
+
+def squeeze(*, source_timestamp: int, anchor: int, room: int) -> Squeeze:
+    """Return the least fast motion from a timestamp to the anchor that takes `room` ticks.
+
+    What does not fit at the greatest speed takes more.
+    """
+    bits = SQUEEZE_BITS_MIN
+    span = timestamp_ahead(anchor, source_timestamp)
+    while bits < SQUEEZE_BITS_MAX and (span >> bits) + 1 > room:
+        bits += 1
+    return Squeeze(anchor, bits)

@@ -1,6 +1,7 @@
 """A stage to play on: an engine in virtual time, publishers that send, viewers that look."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -8,6 +9,7 @@ from sfu.media.engine import Engine
 from sfu.media.model import Codec, Datagram, Kind, LegSpec, TrackSpec
 from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sfu.packet import rtcp, rtp
+from sfu.packet.rewrite import timestamp_ahead
 
 VP8 = Codec(Kind.VIDEO, "vp8", 90_000)
 H264 = Codec(Kind.VIDEO, "h264", 90_000, parameters="42e01f/1")
@@ -15,6 +17,7 @@ OPUS = Codec(Kind.AUDIO, "opus", 48_000, 2)
 KEY = b"\x10\x00" + b"key frame"
 DELTA = b"\x10\x01" + b"delta"
 NTP_START = 3_900_000_000 << 32
+FRAME_S = 1 / 30
 
 
 class Publisher:
@@ -196,6 +199,21 @@ class Scene:
 
     def pli(self, session="ann", ssrc=50_000):
         return self.receive(session, rtcp.write_picture_loss(1, ssrc), is_rtcp=True)
+
+
+def film(host, frames, *, size=0, key=KEY):
+    """Send a key frame and what follows in real time, a packet a frame."""
+    for n in range(frames):
+        host.send("v", (DELTA if n else key) + b"%d" % n + bytes(size))
+        host.scene.pass_time(FRAME_S)
+
+
+def rising(packets):
+    """The packets, checked to bear numbers one apart and ever later timestamps."""
+    for before, after in pairwise(packets):
+        assert (after.sequence - before.sequence) & 0xFFFF == 1
+        assert timestamp_ahead(after.timestamp, before.timestamp) > 0
+    return packets
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class TestStart:
 
     def test_a_key_frame_is_asked_for_when_a_viewer_connects(self, scene):
         host = scene.publish()
-        host.key()
+        host.send("v")
         scene.watch(connect=False)
         assert scene.asked() == []
         scene.take(scene.engine.connect("ann", now=scene.now))
@@ -206,7 +206,7 @@ class TestStage:
         guest = scene.publish("guest", ssrc=2000, start=30_000, bind=False)
         scene.watch()
         host.key()
-        guest.key()
+        guest.send("v")
         scene.pass_time(1.2)
         scene.bind(0, "guest")
         assert len(scene.asked("guest")) == 1
@@ -284,9 +284,9 @@ class TestLiveness:
         host.key()
         host.send("a")
         scene.engine.suspend("ann", now=scene.now)
-        scene.pass_time(10)
+        scene.pass_time(13)
         for _ in range(5):
-            host.key()
+            host.send("v")
             host.send("a")
         assert (len(scene.media["ann"]), len(scene.reports["ann"])) == (2, 2)
         before = len(scene.asked())
