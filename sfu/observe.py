@@ -42,6 +42,13 @@ segmentation_refused = Counter(
     "Times the kernel (socket) or a path (address) refused UDP segmentation offload.",
     ["scope"],
 )
+replays = Counter("liveroom_media_replays", "Viewers shown the group of pictures of the moment.")
+replay_packets = Counter("liveroom_media_replay_packets", "Packets of those replays.")
+replay_fallbacks = Counter(
+    "liveroom_media_replay_fallbacks",
+    "Key frames asked for instead of, or besides, a replay.",
+    ["reason"],
+)
 batch_packets = Histogram(
     "liveroom_media_batch_packets",
     "Datagrams read per wakeup of the socket.",

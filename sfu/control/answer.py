@@ -24,7 +24,7 @@ PUBLISHER_EXTENSIONS: Mapping[Kind, tuple[str, ...]] = {
 }
 VIEWER_EXTENSIONS: Mapping[Kind, tuple[str, ...]] = {
     Kind.AUDIO: (MID_URI, AUDIO_LEVEL_URI, ABS_SEND_TIME_URI),
-    Kind.VIDEO: (MID_URI, ABS_SEND_TIME_URI),
+    Kind.VIDEO: (MID_URI, ABS_SEND_TIME_URI, PLAYOUT_DELAY_URI),
 }
 """Only what the engine builds itself is answered; every other id would promise too much."""
 

@@ -20,6 +20,7 @@ from sfu.control.model import Address
 from sfu.edge.fanout import Job, PythonFanout
 from sfu.media.engine import Engine
 from sfu.media.model import Datagram, Output, TrackEvent
+from sfu.media.stats import ReplayStats
 from sfu.packet.demux import Kind, demux
 
 DATAGRAM_BYTES_MAX = 2048
@@ -77,6 +78,7 @@ class MediaSocket:
         self._timer_due = float("inf")
         self._logged: set[str] = set()
         self._exported: Counter[str] = Counter()
+        self._replays = ReplayStats()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -231,6 +233,7 @@ class MediaSocket:
         except Exception as error:
             self._broken("timer", error)
         self._export_drops()
+        self._export_replays()
         self.arm()
 
     def _export_drops(self) -> None:
@@ -239,6 +242,17 @@ class MediaSocket:
             if new:
                 observe.datagrams_dropped.labels(reason).inc(new)
                 self._exported[reason] = count
+
+    def _export_replays(self) -> None:
+        """Add what is new to the metrics; replays move on the timer only."""
+        before, now = self._replays, self._engine.replay_stats()
+        if now == before:
+            return
+        self._replays = now
+        observe.replays.inc(now.started - before.started)
+        observe.replay_packets.inc(now.packets - before.packets)
+        for reason, count in now.fallbacks.items():
+            observe.replay_fallbacks.labels(reason).inc(count - before.fallbacks.get(reason, 0))
 
     def _broken(self, where: str, error: Exception) -> None:
         """Count a bug of ours and log it, once per kind: a flood must not become a log flood."""

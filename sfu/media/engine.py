@@ -26,7 +26,7 @@ from sfu.media.publisher import Publisher
 from sfu.media.replay import Replays
 from sfu.media.shape import send_time
 from sfu.media.stage import Stage
-from sfu.media.stats import EngineStats, SessionStats
+from sfu.media.stats import EngineStats, ReplayStats, SessionStats
 from sfu.media.track import Drop, Track
 from sfu.media.viewer import KEYFRAME_FLIGHT_S, Viewer
 from sfu.packet import rtcp, rtp
@@ -198,15 +198,17 @@ class Engine:
             recovered_in=sum(t.log.recovered for t in tracks if t.log is not None),
             nacks_asked=totals["nacks_asked"],
             keyframes_asked=totals["keyframes_asked"],
-            replays=self._replays.started,
-            replay_packets=self._replays.packets,
-            replay_fallbacks={str(why): n for why, n in self._replays.fallbacks.items()},
+            replays=self._replays.stats(),
             dropped={str(reason): count for reason, count in self._dropped.items()},
             publishers=len(self._publishers),
             viewers=len(self._viewers),
             tracks=len(tracks),
             legs=len(legs),
         )
+
+    def replay_stats(self) -> ReplayStats:
+        """Return the part of the totals that tells of replays; it costs nothing."""
+        return self._replays.stats()
 
     def session_stats(self, session: SessionId) -> SessionStats | None:
         """Return one session's numbers, None when it is not known."""

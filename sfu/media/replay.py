@@ -13,6 +13,7 @@ from typing import final
 from sfu.media.gop import Fallback
 from sfu.media.leg import Leg, Outbox
 from sfu.media.shape import PLAYOUT_DELAY
+from sfu.media.stats import ReplayStats
 from sfu.media.track import Track
 
 SLOT_S = 0.005
@@ -51,20 +52,20 @@ class Replays:
 
     __slots__ = (
         "_at",
+        "_fallbacks",
         "_hurried",
         "_live_before",
         "_next_at",
         "_owed",
+        "_packets",
         "_running",
+        "_started",
         "_waiting",
-        "fallbacks",
-        "packets",
-        "started",
     )
 
     def __init__(self) -> None:
-        self.started = self.packets = 0
-        self.fallbacks: Counter[Fallback] = Counter()
+        self._started = self._packets = 0
+        self._fallbacks: Counter[Fallback] = Counter()
         self._waiting: dict[Leg, _Turn] = {}
         self._running: dict[Leg, _Turn] = {}
         # Each is due `HURRY_S` after it came, so the first is the earliest.
@@ -145,9 +146,14 @@ class Replays:
         self._owed = min(0, allowed)
         return needy
 
+    def stats(self) -> ReplayStats:
+        """Return the numbers."""
+        fallbacks = {str(reason): count for reason, count in self._fallbacks.items()}
+        return ReplayStats(started=self._started, packets=self._packets, fallbacks=fallbacks)
+
     def _allowance(self, elapsed: float, packets_out: int, *, is_first: bool) -> int:
         """Return how many packets all replays may send now."""
-        live = packets_out - self.packets
+        live = packets_out - self._packets
         share = 0.0 if is_first else TOTAL_PER_LIVE_PACKET * (live - self._live_before)
         self._live_before = live
         if is_first:
@@ -157,7 +163,7 @@ class Replays:
     def _begin(self, leg: Leg, turn: _Turn, *, now: float) -> Fallback | None:
         obstacle = turn.track.start_replay(leg, now=now)
         if leg.cursor is not None:
-            self.started += 1
+            self._started += 1
             self._running[leg] = turn
         return obstacle
 
@@ -168,7 +174,7 @@ class Replays:
             leg, int(turn.credit_bytes), sent=sent, touched=touched
         )
         turn.credit_bytes -= size
-        self.packets += packets
+        self._packets += packets
         if leg.cursor is None:
             del self._running[leg]
             if PLAYOUT_DELAY in leg.spec.extensions:
@@ -177,7 +183,7 @@ class Replays:
         return packets
 
     def _fall_back(self, track: Track, reason: Fallback, *, now: float) -> Track:
-        self.fallbacks[reason] += 1
+        self._fallbacks[reason] += 1
         track.want_keyframe(now=now)
         return track
 

@@ -4,13 +4,23 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayStats:
+    """What became of viewers that joined in the middle.
+
+    `fallbacks` maps why a key frame was asked for instead of, or besides, a replay to how often.
+    """
+
+    started: int = 0
+    packets: int = 0
+    fallbacks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStats:
     """Totals since the engine was made, and sizes now.
 
     `bytes_out` counts media payload, resends not included; the wire's bytes are the fan-out's
-    to count. `replay_fallbacks` maps why a key frame was asked for instead of, or besides, a
-    replay to how often. `dropped` maps a reason to a count: every packet that came in and was
-    not used.
+    to count. `dropped` maps a reason to a count: every packet that came in and was not used.
     """
 
     packets_in: int = 0
@@ -22,9 +32,7 @@ class EngineStats:
     recovered_in: int = 0
     nacks_asked: int = 0
     keyframes_asked: int = 0
-    replays: int = 0
-    replay_packets: int = 0
-    replay_fallbacks: dict[str, int] = field(default_factory=dict)
+    replays: ReplayStats = field(default_factory=ReplayStats)
     dropped: dict[str, int] = field(default_factory=dict)
     publishers: int = 0
     viewers: int = 0

@@ -11,6 +11,7 @@ from sfu.control.answer import (
     ABS_SEND_TIME_URI,
     AUDIO_LEVEL_URI,
     MID_URI,
+    PLAYOUT_DELAY_URI,
     Local,
     answer_publisher,
     answer_viewer,
@@ -97,6 +98,17 @@ def test_a_publishers_tracks_are_described() -> None:
     assert lines[0].endswith(" 96 97")
     assert "a=rtcp-fb:96 nack pli" in lines
     assert not [line for line in lines if "transport-cc" in line or "urn:other" in line]
+
+
+def test_playout_delay_is_answered_to_viewers_video_only() -> None:
+    extra = (f"a=extmap:9 {PLAYOUT_DELAY_URI}",)
+    made = watch(offer_text(direction="recvonly", extra=extra))
+    assert {leg.kind: leg.extensions.get(PLAYOUT_DELAY_URI) for leg in made.legs} == {
+        Kind.AUDIO: None,
+        Kind.VIDEO: 9,
+    }
+    assert made.sdp.count(PLAYOUT_DELAY_URI) == 1
+    assert PLAYOUT_DELAY_URI not in publish(offer_text(extra=extra)).sdp
 
 
 def test_a_publisher_without_ssrc_lines_is_fine() -> None:

@@ -16,7 +16,7 @@ class TestBounds:
         scene.pass_time(0.01)
         assert scene.got() == []
         assert len(scene.asked()) == 1
-        (reason,) = scene.engine.stats().replay_fallbacks
+        (reason,) = scene.engine.stats().replays.fallbacks
         return reason
 
     def test_before_any_key_frame_one_is_asked_for(self, scene):
@@ -59,7 +59,7 @@ class TestBounds:
             scene.pass_time(0.05)
         times = [at for at, _ in scene.asked()]
         assert all(b - a >= 0.999 for a, b in pairwise(times))
-        assert scene.engine.stats().replay_fallbacks == {"no_keyframe": 50}
+        assert scene.engine.stats().replays.fallbacks == {"no_keyframe": 50}
 
     def test_a_source_faster_than_the_replay_ends_it_with_a_request(self, scene):
         """20 Mbit/s towards a viewer that may get 8: the history runs away under the replay."""
@@ -80,6 +80,6 @@ class TestBounds:
             scene.pass_time(0.0004)
         rising(scene.got())
         assert len(scene.asked()) == 1
-        assert scene.engine.stats().replay_fallbacks == {"overtaken": 1}
+        assert scene.engine.stats().replays.fallbacks == {"overtaken": 1}
         send(KEY + b"new")
         assert rising(scene.got())[-1].payload == KEY + b"new"

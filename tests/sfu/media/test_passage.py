@@ -137,7 +137,7 @@ class TestRepair:
         scene.pass_time(0.01)
         assert len(scene.got()) == 80
         assert len(scene.asked()) == 1
-        assert scene.engine.stats().replay_fallbacks == {"incomplete": 1}
+        assert scene.engine.stats().replays.fallbacks == {"incomplete": 1}
 
 
 viewers = st.lists(

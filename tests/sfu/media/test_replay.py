@@ -34,8 +34,8 @@ class TestJoin:
         got = rising(scene.got())
         assert bodies(got) == [KEY + b"0"] + [DELTA + b"%d" % n for n in range(1, 60)]
         assert scene.asked() == []
-        stats = scene.engine.stats()
-        assert (stats.replays, stats.replay_packets, stats.replay_fallbacks) == (1, 60, {})
+        replays = scene.engine.stats().replays
+        assert (replays.started, replays.packets, replays.fallbacks) == (1, 60, {})
         assert scene.engine.session_stats("ann").legs[0].packets == 60
 
     def test_the_past_is_shown_at_1_ms_a_frame_and_ends_where_live_begins(self, scene):
@@ -55,7 +55,7 @@ class TestJoin:
         scene.watch()
         film(host, 30, key=DELTA)
         assert len(rising(scene.got())) == 60
-        assert scene.engine.stats().replays == 1
+        assert scene.engine.stats().replays.started == 1
 
     def test_what_arrives_during_the_replay_comes_behind_it(self, scene):
         host = scene.publish()
@@ -99,7 +99,7 @@ class TestJoin:
         host.send("v", KEY + b"new")
         scene.pass_time(0.1)
         assert bodies(scene.got()) == [KEY + b"new"]
-        assert scene.engine.stats().replays == 0
+        assert scene.engine.stats().replays.started == 0
 
     def test_a_viewer_without_the_codec_gets_nothing_and_asks_for_nothing(self, scene, codecs):
         host = scene.publish()
@@ -108,7 +108,7 @@ class TestJoin:
         scene.pass_time(0.1)
         assert scene.got() == []
         assert scene.asked() == []
-        assert scene.engine.stats().replays == 0
+        assert scene.engine.stats().replays.started == 0
 
     def test_parameter_sets_come_ahead_of_a_key_frame_that_lacks_them(self, scene, codecs):
         sps, pps, idr = b"\x67sequence", b"\x68picture", b"\x65idr"
@@ -186,7 +186,7 @@ class TestPace:
         total = 0
         for slot in range(40):
             scene.pass_time(SLOT_S if slot else 0)
-            now = scene.engine.stats().replay_packets
+            now = scene.engine.replay_stats().packets
             assert now - total <= TOTAL_PACKETS_S * SLOT_S + 30
             total = now
         assert total == 60 * 30
@@ -201,9 +201,9 @@ class TestPace:
         for n, name in enumerate(names):
             scene.watch(name, ssrc=100_000 + 10 * n)
         scene.pass_time(2 * WAIT_S_MAX)
-        stats = scene.engine.stats()
-        assert stats.replays + stats.replay_fallbacks["busy"] == 60
-        assert stats.replay_fallbacks["busy"] > 20
+        replays = scene.engine.stats().replays
+        assert replays.started + replays.fallbacks["busy"] == 60
+        assert replays.fallbacks["busy"] > 20
         assert len(scene.asked()) == 1
         host.key()
         assert all(scene.got(name, 100_000 + 10 * n) for n, name in enumerate(names))
@@ -217,11 +217,11 @@ class TestPace:
         for n in range(200):
             scene.watch(f"late-{n}", ssrc=200_000 + 10 * n)
         scene.pass_time(0)
-        before = scene.engine.stats().replay_packets
+        before = scene.engine.replay_stats().packets
         for _ in range(10):
             host.send("v")
         scene.pass_time(SLOT_S)
-        sent = scene.engine.stats().replay_packets - before
+        sent = scene.engine.replay_stats().packets - before
         assert sent == pytest.approx(200 * 10 / 4, rel=0.15)
 
     def test_when_all_are_live_the_engine_sleeps_on(self, scene):
