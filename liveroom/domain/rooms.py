@@ -84,7 +84,8 @@ class RoomDraft:
 class Room:
     """A room as anybody may see it; `broadcast` is the one going on, if any.
 
-    `anonymous` tells whether visitors without a token may watch.
+    `anonymous` tells whether visitors without a token may watch; `host_name` is the host's
+    nickname, None while nobody has seen one.
     """
 
     id: RoomId
@@ -96,6 +97,8 @@ class Room:
     planned_at: int | None
     created_at: int
     anonymous: bool = True
+    host_name: str | None = None
+    followers: int = 0
     broadcast: Broadcast | None = None
 
     @property

@@ -51,8 +51,15 @@ def present_room(room: Room) -> Fields:
         "merchant": room.tenant,
         "language": room.language,
         "live": room.live,
+        "followers": room.followers,
     }
-    _add(fields, host=room.host, cover=room.cover, planned_at=room.planned_at)
+    _add(
+        fields,
+        host=room.host,
+        host_name=room.host_name,
+        cover=room.cover,
+        planned_at=room.planned_at,
+    )
     if room.broadcast is not None:
         fields["broadcast"] = _present_broadcast(room.broadcast)
     return fields

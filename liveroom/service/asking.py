@@ -15,6 +15,7 @@ from liveroom.service.gifting import Gifting
 from liveroom.service.members import Members
 from liveroom.service.numbers import Numbers
 from liveroom.service.recognising import Recognising
+from liveroom.service.rooms import Rooms
 from liveroom.service.shopping import Shopping
 
 Answer = Mapping[str, Any]
@@ -103,6 +104,11 @@ async def _cancel_checkout(self: "Asking", ask: Ask, given: OrderArguments) -> o
     return {"cancelled": await self.shopping.cancel(ask.actor, OrderId(given.order))}
 
 
+async def _end_broadcast(self: "Asking", ask: Ask, _with: Nothing) -> object:
+    ended = await self.rooms.end(ask.actor, ask.room)
+    return {"broadcast": ended.id if ended else None}
+
+
 async def _thank(self: "Asking", ask: Ask, given: UserArguments) -> object:
     await self.recognising.thank(ask.actor, ask.room, UserId(given.user))
     return {}
@@ -138,6 +144,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "checkout": Command(CheckoutArguments, _checkout),
     "cancel_checkout": Command(OrderArguments, _cancel_checkout),
     "thank": Command(UserArguments, _thank),
+    "end_broadcast": Command(Nothing, _end_broadcast),
     "numbers": Command(Nothing, lambda self, ask, _: self.numbers.of(ask.actor, ask.room)),
 }
 
@@ -150,6 +157,7 @@ class Asking:
     members: Members
     numbers: Numbers
     recognising: Recognising
+    rooms: Rooms
     shopping: Shopping
 
     async def ask(

@@ -78,9 +78,10 @@ def build_services(ports: Ports) -> Services:
     shopping = Shopping(ports, access, profiles, Ordering(ports))
     members = Members(ports, access, profiles)
     numbers = Numbers(ports, access, talking)
+    rooms = Rooms(ports, access, heard, broadcasting)
     return Services(
         access=access,
-        rooms=Rooms(ports, access, heard, broadcasting),
+        rooms=rooms,
         talking=talking,
         gifting=gifting,
         recognising=recognising,
@@ -92,6 +93,7 @@ def build_services(ports: Ports) -> Services:
             members=members,
             numbers=numbers,
             recognising=recognising,
+            rooms=rooms,
             shopping=shopping,
         ),
         numbers=numbers,

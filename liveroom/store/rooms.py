@@ -12,7 +12,7 @@ from liveroom.domain.rooms import Broadcast, Counters, Phase, Report, Room, Stag
 from liveroom.store import shop
 from liveroom.store.dialect import insert_new
 from liveroom.store.port import Transaction
-from liveroom.store.tables import broadcasts, room_counters, rooms
+from liveroom.store.tables import broadcasts, members, room_counters, room_members, rooms
 
 ROOMS_LISTED_MAX: Final = 500
 """Rooms of one listing; older ones that are not on air are left out."""
@@ -54,14 +54,14 @@ def create(tx: Transaction, room: Room, *, epoch: str) -> bool:
 
 def find(tx: Transaction, room: RoomId) -> Room | None:
     """Read a room's public fields."""
-    row = tx.execute(_with_broadcast().where(rooms.c.id == room)).first()
+    row = tx.execute(_shown().where(rooms.c.id == room)).first()
     return _room_of(row) if row else None
 
 
 def all_rooms(tx: Transaction) -> list[Room]:
     """List rooms: on air first, then the newest."""
     on_air = func.coalesce(broadcasts.c.phase == Phase.LIVE, False)
-    ordered = _with_broadcast().order_by(on_air.desc(), rooms.c.created_at.desc())
+    ordered = _shown().order_by(on_air.desc(), rooms.c.created_at.desc())
     return [_room_of(row) for row in tx.execute(ordered.limit(ROOMS_LISTED_MAX))]
 
 
@@ -69,14 +69,10 @@ def state(tx: Transaction, room: RoomId, *, lock: bool = False) -> RoomState | N
     """Read a room with all that is current; `lock` keeps other writers of it out."""
     if lock:
         tx.execute(select(rooms.c.id).where(rooms.c.id == room).with_for_update())
-    query = _with_broadcast().add_columns(
+    query = _shown().add_columns(
         rooms.c.epoch, rooms.c.stage, rooms.c.stage_session, rooms.c.pin, room_counters
     )
-    joined = query.join(
-        room_counters,
-        (room_counters.c.tenant == rooms.c.tenant) & (room_counters.c.room == rooms.c.id),
-    )
-    row = tx.execute(joined.where(rooms.c.id == room)).first()
+    row = tx.execute(query.where(rooms.c.id == room)).first()
     if row is None:
         return None
     slots = msgspec.json.decode(row.stage, type=tuple[Slot, ...])
@@ -172,7 +168,7 @@ def rooms_in(tx: Transaction, phase: Phase, *, away_before: int | None = None) -
     return list(tx.execute(query.limit(UNFINISHED_MAX)).scalars())
 
 
-def _with_broadcast() -> Any:
+def _shown() -> Any:
     return select(
         rooms.c.id,
         rooms.c.tenant,
@@ -189,11 +185,24 @@ def _with_broadcast() -> Any:
         broadcasts.c.phase.label("broadcast_phase"),
         broadcasts.c.planned_at.label("broadcast_planned_at"),
         broadcasts.c.started_at.label("broadcast_started_at"),
+        func.coalesce(room_members.c.nickname, members.c.name).label("host_name"),
+        room_counters.c.followers.label("follower_count"),
     ).select_from(
-        rooms.outerjoin(
+        rooms.join(
+            room_counters,
+            (room_counters.c.tenant == rooms.c.tenant) & (room_counters.c.room == rooms.c.id),
+        )
+        .outerjoin(
             broadcasts,
             (broadcasts.c.tenant == rooms.c.tenant) & (broadcasts.c.id == rooms.c.broadcast),
         )
+        .outerjoin(
+            room_members,
+            (room_members.c.tenant == rooms.c.tenant)
+            & (room_members.c.room == rooms.c.id)
+            & (room_members.c.member == rooms.c.host),
+        )
+        .outerjoin(members, (members.c.tenant == rooms.c.tenant) & (members.c.id == rooms.c.host))
     )
 
 
@@ -219,6 +228,8 @@ def _room_of(row: Row[Any]) -> Room:
         planned_at=row.planned_at,
         created_at=row.created_at,
         anonymous=row.anonymous,
+        host_name=row.host_name,
+        followers=row.follower_count,
         broadcast=broadcast,
     )
 

@@ -68,7 +68,9 @@ class RoomShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str
     live: bool
     online: Number
+    followers: Number
     host: str | None = None
+    host_name: str | None = None
     cover: str | None = None
     planned_at: Number | None = None
     broadcast: BroadcastShown | None = None

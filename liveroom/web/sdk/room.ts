@@ -101,9 +101,8 @@ export class Room extends Emitter<RoomListeners> {
   }
 
   /** Ask for anything else; resolves to the command's result. */
-  async ask(command: string, arguments_: Record<string, unknown> = {}): Promise<Answer> {
-    const ok = await this.commands.submit({ t: 'ask', id: this.newId(), do: command, with: arguments_ })
-    return (ok['result'] as Answer | undefined) ?? ok
+  ask(command: string, arguments_: Record<string, unknown> = {}): Promise<Answer> {
+    return this.commands.submit({ t: 'ask', id: this.newId(), do: command, with: arguments_ })
   }
 
   /** Hand over a fresh token before the old one expires. */

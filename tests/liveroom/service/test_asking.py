@@ -31,6 +31,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "ritual": (viewer(), {"on": True}),
     "public_orders": (viewer(), {"on": False}),
     "numbers": (host(), {}),
+    "end_broadcast": (host(), {}),
 }
 
 

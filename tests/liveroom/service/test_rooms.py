@@ -180,3 +180,19 @@ async def test_an_unknown_room_is_not_found(house: House) -> None:
     actor = viewer(room="nowhere")
     assert await refusal(house.services.rooms.get(nowhere)) == "no_such_room"
     assert await refusal(house.services.rooms.enter(actor, nowhere)) == "no_such_room"
+
+
+async def test_a_room_shows_its_hosts_name_and_how_many_follow(house: House) -> None:
+    await house.services.rooms.introduce(host(name="小美"), ROOM)
+    await house.services.members.follow(viewer(), ROOM)
+    found = await house.services.rooms.get(ROOM)
+    assert (found.host_name, found.followers) == ("小美", 1)
+    assert [room.host_name for room in await house.services.rooms.list()] == ["小美"]
+
+
+async def test_the_host_ends_their_own_evening_by_command(house: House) -> None:
+    await house.services.rooms.host_live(ROOM, UserId("h1"), "s1")
+    await house.services.asking.ask(host(), ROOM, "end_broadcast", b"{}", "k1")
+    assert (await house.services.rooms.get(ROOM)).broadcast is None
+    refused = house.services.asking.ask(viewer(), ROOM, "end_broadcast", b"{}", "k2")
+    assert await refusal(refused) == "forbidden"
