@@ -45,7 +45,7 @@ def test_the_camera_goes_live_and_three_viewers_play_it(shop: Shop, visits: Visi
     studio.get_by_role("dialog").get_by_role("button", name="结束直播").click()
     expect(studio.locator(".status.stopped")).to_be_visible()
     for viewer in viewers:
-        expect(viewer.locator(".slate")).to_be_visible()
+        expect(viewer.locator(".slate")).to_contain_text("本场直播已结束")
 
 
 def test_where_sound_needs_a_tap_the_picture_plays_and_says_so(
