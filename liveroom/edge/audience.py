@@ -15,7 +15,7 @@ from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.connection import Connection
-from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES
+from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES, logger
 from liveroom.protocol.batch import Chance, Sampler, Tick, is_urgent
 from liveroom.protocol.codec import Codec
 from liveroom.protocol.messages import Batch, Counters, ToYou
@@ -37,6 +37,8 @@ PENDING_MAX = 1_000
 
 MISSED_PER_FRAME = 100
 """Missed events in one frame after a resume."""
+
+_log = logger(__name__)
 
 
 class Loop(Protocol):
@@ -314,7 +316,12 @@ class Audience:
     def _continue(self) -> None:
         """Sweep one slice; the rest follows when the loop has had its turn."""
         assert self._sweep is not None
-        for _step in self._sweep:
+        try:
+            is_done = next(self._sweep, _DONE) is _DONE
+        except Exception:
+            _log.exception("sweep failed", room=self.room)
+            is_done = True  # the room lives on
+        if not is_done:
             self._loop.call_soon(self._continue)
             return
         self._sweep = None
@@ -350,13 +357,18 @@ class Audience:
             for count, viewer in enumerate(viewers, start=1):
                 if viewer not in group:
                     continue  # left during the sweep
-                if ahead and viewer.floor > told:
-                    self._write_ahead(viewer, shown, offset)
-                elif viewer.backlog.is_paused:
-                    viewer.connection.offer(prepared)
-                else:
-                    viewer.connection.transport.write(frame)
-                    written += 1
+                try:
+                    if ahead and viewer.floor > told:
+                        self._write_ahead(viewer, shown, offset)
+                    elif viewer.backlog.is_paused:
+                        viewer.connection.offer(prepared)
+                    else:
+                        viewer.connection.transport.write(frame)
+                        written += 1
+                except Exception:
+                    # One broken socket ends alone; its viewer comes back and resumes.
+                    _log.exception("write failed", room=self.room)
+                    viewer.connection.transport.abort()
                 if count % SWEEP_SLICE == 0:
                     yield
         self._write_own(tick, offset)
@@ -410,12 +422,15 @@ class Audience:
 
     def _to_one(self, viewer: Viewer, events: Sequence[Event], *, missed: bool = False) -> None:
         """Send personal events, each durable one once."""
-        new = [
-            event for event in events if missed or event.pn is None or event.pn > viewer.personal
-        ]
+        new: list[Event] = []
+        for event in events:
+            if event.pn is not None and not missed:
+                if event.pn <= viewer.personal:
+                    continue  # published again after a crash
+                viewer.personal = event.pn
+            new.append(event)
         if not new:
             return
-        viewer.personal = max([viewer.personal, *(event.pn for event in new if event.pn)])
         shown = [present(event) for event in new]
         viewer.connection.say(ToYou(personal=viewer.personal, events=shown))
 
@@ -425,6 +440,9 @@ class Audience:
             EVENT_DELIVERY_SECONDS.labels(event.fact.DELIVERY.value).observe(
                 max(0, now_ms - event.at) / 1000
             )
+
+
+_DONE = object()
 
 
 def _numbers(events: Iterable[Event]) -> Iterator[int]:

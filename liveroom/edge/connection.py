@@ -161,6 +161,12 @@ class Connection(ServerConnection):
         if not self.is_open() and self.request is not None:
             self._leave()
 
+    def eof_received(self) -> None:
+        """Leave when the peer ends without a close: nothing may be written any more."""
+        super().eof_received()
+        if self.request is not None:
+            self._leave()
+
     def send_data(self) -> None:
         """Put a bye before a close that the library starts (too large, not UTF-8, no pong)."""
         sent = self.protocol.close_sent

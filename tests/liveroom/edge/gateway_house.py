@@ -73,6 +73,8 @@ class FakeServices:
     entering: asyncio.Event = field(default_factory=asyncio.Event)
     asked_in: asyncio.Event = field(default_factory=asyncio.Event)
     breaks: bool = False
+    epoch: str = EPOCH
+    missed_max: int = 500
 
     def __post_init__(self) -> None:
         self.entering.set()
@@ -128,20 +130,11 @@ class FakeServices:
         return Entry(
             actor=replace(actor, tenant=TenantId("shop")),
             you=card(actor),
-            room=Room(
-                id=ROOM,
-                tenant=TenantId("shop"),
-                title="Room",
-                host=UserId("anna"),
-                cover=None,
-                language="zh",
-                planned_at=None,
-                created_at=1,
-            ),
+            room=a_room(),
             snapshot=Snapshot(
                 stage=(), pin=None, rounds=(), texts=texts, counters=Counters(likes=self.likes)
             ),
-            epoch=EPOCH,
+            epoch=self.epoch,
             offset=offset,
             personal=personal,
         )
@@ -150,7 +143,8 @@ class FakeServices:
         self, actor: Actor, _room: RoomId, epoch: str, offset: int, personal: int
     ) -> Missed | None:
         own = self.mine.get(actor.user, [])
-        if epoch != EPOCH or offset > len(self.history) or personal > len(own):
+        gaps = (len(self.history) - offset, len(own) - personal)
+        if epoch != self.epoch or any(not 0 <= gap <= self.missed_max for gap in gaps):
             return None
         return Missed(
             events=tuple(self.history[offset:]),
@@ -202,6 +196,19 @@ class FakeServices:
 
     def leave(self, _room: RoomId, user: UserId) -> None:
         self.gone.append(user)
+
+
+def a_room() -> Room:
+    return Room(
+        id=ROOM,
+        tenant=TenantId("shop"),
+        title="Room",
+        host=UserId("anna"),
+        cover=None,
+        language="zh",
+        planned_at=None,
+        created_at=1,
+    )
 
 
 def card(actor: Actor) -> Card:
@@ -354,6 +361,10 @@ class House:
     async def guest(self, user: str, role: Role = Role.VIEWER, **options: Any) -> Guest:
         hello = {key: options.pop(key) for key in ("resume",) if key in options}
         return await (await self.connect(**options)).enter(user, role, **hello)
+
+    def address_of(self, guest: int) -> Any:
+        """Where a guest (by order of coming) comes from."""
+        return self._guests[guest].local_address
 
     async def leave(self) -> None:
         for websocket in self._guests:

@@ -1,9 +1,7 @@
 """An audience in virtual time: when it flushes, and that nobody misses or repeats anything."""
 
-import heapq
 import itertools
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,57 +26,10 @@ from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.edge.connection import Connection
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.messages import Batch, Fields, Message, ToYou
+from tests.liveroom.edge.virtual_time import VirtualLoop
 
 ROOM = RoomId("r")
 TICK_S = 0.1
-
-
-class Handle:
-    def __init__(self) -> None:
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class VirtualLoop:
-    """Time that moves only when told."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self._heap: list[tuple[float, int, Handle, Callable[[], object]]] = []
-        self._count = 0
-
-    def time(self) -> float:
-        return self.now
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Any:
-        self._count += 1
-        handle = Handle()
-        heapq.heappush(self._heap, (max(when, self.now), self._count, handle, callback))
-        return handle
-
-    def call_soon(self, callback: Callable[[], object]) -> Any:
-        return self.call_at(self.now, callback)
-
-    @property
-    def is_idle(self) -> bool:
-        return all(handle.cancelled for _, _, handle, _ in self._heap)
-
-    def step(self) -> bool:
-        """Run one callback, moving time to it; False when there is none."""
-        while self._heap:
-            when, _, handle, callback = heapq.heappop(self._heap)
-            if not handle.cancelled:
-                self.now = max(self.now, when)
-                callback()
-                return True
-        return False
-
-    def run_until(self, until: float) -> None:
-        while self._heap and self._heap[0][0] <= until:
-            self.step()
-        self.now = max(self.now, until)
 
 
 @dataclass(eq=False)
@@ -88,12 +39,19 @@ class Wire:
     codec: Codec
     loop: VirtualLoop
     got: list[tuple[float, Any]] = field(default_factory=list)
+    is_broken: bool = False
+    is_aborted: bool = False
 
     def __post_init__(self) -> None:
         self.backlog = Backlog(self.codec, self.write, skipped=lambda _: None)
         self.transport = self
 
+    def abort(self) -> None:
+        self.is_aborted = True
+
     def write(self, frame: bytes) -> None:
+        if self.is_broken:
+            raise RuntimeError("Cannot call write() after write_eof()")
         size = frame[1]
         payload = frame[{126: 4, 127: 10}.get(size, 2) :]
         self.got.append((self.loop.now, self.codec.decode_answer(payload)))
@@ -298,6 +256,19 @@ def test_who_leaves_during_a_sweep_gets_nothing_more() -> None:
     room.audience.leave(waiting[0])
     room.settle()
     assert [wire_of(viewer).numbers for viewer in waiting] == [[], [1], [1], [1], [1]]
+
+
+def test_a_socket_that_breaks_during_a_sweep_ends_alone_and_the_room_lives_on() -> None:
+    room = Room()
+    wires = [room.join(f"u{index}") for index in range(5)]
+    room.settle()
+    for wire in wires[:2]:
+        wire.is_broken = True
+    for _ in range(2):
+        room.gift()
+        room.settle()
+    assert [wire.numbers for wire in wires] == [[], [], [1, 2], [1, 2], [1, 2]]
+    assert [wire.is_aborted for wire in wires] == [True, True, False, False, False]
 
 
 def test_of_a_flood_beyond_the_bound_each_writer_still_sees_their_own() -> None:

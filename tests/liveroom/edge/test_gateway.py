@@ -21,7 +21,7 @@ from liveroom.observe import (
 )
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.messages import Batch, No, Ok, Pong, ToYou, Welcome
-from tests.liveroom.edge.gateway_house import EPOCH, House, open_house, token, wait_until
+from tests.liveroom.edge.gateway_house import EPOCH, ROOM, House, open_house, token, wait_until
 
 
 @pytest_asyncio.fixture
@@ -215,6 +215,17 @@ async def test_our_own_fault_ends_only_that_connection(house: House) -> None:
     assert bye.after_ms
     await house.fake.gift_of("x")
     await anna.event("gift")
+
+
+async def test_who_ends_the_stream_without_a_close_has_left_before_anything_is_written(
+    house: House,
+) -> None:
+    """Writing after the end would raise, between the end and the loss of the connection."""
+    await house.guest("anna")
+    await house.guest("ming")
+    ming = next(c for c in house.gateway._connections if c.remote_address == house.address_of(1))
+    ming.eof_received()
+    assert house.gateway.online(ROOM) == 1
 
 
 async def test_an_empty_room_is_not_listened_to(house: House) -> None:
