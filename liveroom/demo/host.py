@@ -49,7 +49,7 @@ class Broadcaster:
         """
         quiet = QUIET_POLLS
         while True:
-            quiet = 0 if await self._is_live() else quiet + 1
+            quiet = 0 if await self.is_live() else quiet + 1
             if quiet > QUIET_POLLS:
                 quiet = 0
                 await self._publish_once()
@@ -68,7 +68,8 @@ class Broadcaster:
             process.kill()
             await process.wait()
 
-    async def _is_live(self) -> bool:
+    async def is_live(self) -> bool:
+        """Whether anybody publishes; a server that does not answer is left alone."""
         try:
             return await self._shop.host_is_live()
         except httpx.HTTPError:

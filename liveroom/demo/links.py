@@ -61,8 +61,8 @@ IDENTITIES: Final = (
         role=Role.MERCHANT,
         user="merchant-xiaoman",
         name="小满茶铺",
-        zh="看板：商家",
-        en="Board: the merchant",
+        zh="看板：小满茶铺",
+        en="Board: Xiaoman Tea",
     ),
 )
 
