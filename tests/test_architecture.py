@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,3 +224,26 @@ def test_lock_files_carry_hashes_and_no_addresses() -> None:
     assert not re.search(r"https?://", lock)
     assert '"resolved"' not in npm
     assert '"integrity"' in npm
+
+
+def test_the_server_never_loads_a_decoder() -> None:
+    """PyAV carries FFmpeg's LGPL and GPL parts, and a decoder has no place beside packets."""
+    program = "import liveroom.app, sys; print(*sorted({'av', 'aiortc'} & set(sys.modules)))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not loaded
+
+
+def test_the_map_in_the_readme_names_files_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    named = re.findall(r"`((?:liveroom|sfu|bench|deploy|tests)/[\w./{},]+)`", readme)
+    paths = [
+        path.replace(match[0], choice) if (match := re.search(r"\{.*\}", path)) else path
+        for path in named
+        for choice in (re.search(r"\{(.*)\}", path) or [None, ""])[1].split(",")
+    ]
+
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT / path).exists()] == []
