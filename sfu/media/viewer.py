@@ -130,5 +130,8 @@ class Viewer:
 
     def _want(self, ssrc: int, wanted: list[Source]) -> None:
         leg = self._by_ssrc.get(ssrc)
-        if leg is not None and leg.source is not None and leg.source not in wanted:
+        if leg is None or leg.source is None or leg.source in wanted:
+            return
+        # In a replay the key frame has just been sent: what of it was lost is repaired.
+        if leg.cursor is None:
             wanted.append(leg.source)

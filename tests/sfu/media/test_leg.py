@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfu.media.shape import ABS_SEND_TIME, MID
+from sfu.media.shape import ABS_SEND_TIME, MID, PLAYOUT_DELAY
 from sfu.packet import rtp
 from sfu.packet.rewrite import timestamp_ahead
 from tests.sfu.media.conftest import KEY, Scene
@@ -85,7 +85,7 @@ def test_a_number_never_stands_for_two_packets_and_holes_are_only_the_sources_lo
         "one": scene.publish("one", start=start, ssrc=1000),
         "two": scene.publish("two", start=65_535 - start, ssrc=2000, bind=False),
     }
-    scene.watch(rtx=rtx, ssrc=ssrc, extensions={MID: 1, ABS_SEND_TIME: 2})
+    scene.watch(rtx=rtx, ssrc=ssrc, extensions={MID: 1, ABS_SEND_TIME: 2, PLAYOUT_DELAY: 3})
     play(scene, publishers, steps, ssrc=ssrc)
     by_number = {}
     for packet in scene.got("ann", ssrc):

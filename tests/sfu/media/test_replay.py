@@ -69,6 +69,17 @@ class TestJoin:
         assert len(rising(scene.got())) == 61
         assert scene.got()[-1].payload == DELTA + b"live"
 
+    def test_a_key_frame_asked_for_in_the_replay_is_on_its_way_already(self, scene):
+        host = scene.publish()
+        film(host, 60, size=1100)
+        scene.watch()
+        scene.pass_time(SLOT_S)
+        scene.pli()
+        assert scene.asked() == []
+        scene.pass_time(0.5)
+        scene.pli()
+        assert len(scene.asked()) == 1
+
     def test_sound_is_live_at_once(self, scene):
         host = scene.publish()
         film(host, 60, size=1100)
