@@ -6,7 +6,7 @@ finding makes the exit code 1. It must not need a running server.
 
 import asyncio
 import contextlib
-import importlib.util
+import importlib
 import os
 import platform
 import resource
@@ -157,14 +157,16 @@ def socket_buffers() -> Finding:
 
 
 def native_fast_path() -> Finding:
-    """Say whether the compiled twin of the fan-out is there."""
-    if importlib.util.find_spec("sfu.edge._fanout") is not None:
-        return Finding("native fast path", Verdict.GOOD, "sfu.edge._fanout")
+    """Say which fan-out sends the media; by name, for only the app imports `sfu`."""
+    why_not = importlib.import_module("sfu.edge.native").why_not_native()
+    if why_not is None:
+        return Finding("native fast path", Verdict.GOOD, "the native fan-out sends")
     return Finding(
         "native fast path",
         Verdict.NOTE,
-        "none; the fan-out runs in Python",
-        "Nothing to do: this version has no compiled twin yet.",
+        f"the fan-out runs in Python: {why_not}",
+        "Media costs about twice the CPU. With a C compiler and Python's headers "
+        "(apt-get install gcc python3-dev), install again.",
     )
 
 

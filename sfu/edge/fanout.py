@@ -82,10 +82,45 @@ class Outlet(Protocol):
 
 
 class Fanout(Protocol):
-    """A way to send: the reference below or its native twin."""
+    """A way to send: the reference below or its native twin.
+
+    `releases_lock` says whether other threads run Python while it sends.
+    """
+
+    releases_lock: bool
 
     def send(self, jobs: Sequence[Job]) -> Sent:
         """Protect and send every job's packets: media in runs, then feedback."""
+
+
+@final
+class Refusals:
+    """The addresses whose path does not take segments for now."""
+
+    __slots__ = ("_clock", "_until")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until: dict[Any, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def allow(self, address: Any) -> bool:
+        """Say whether to try segments."""
+        until = self._until.get(address)
+        if until is None:
+            return True
+        if self._clock() < until:
+            return False
+        del self._until[address]
+        return True
+
+    def note(self, address: Any) -> None:
+        """Do without for `REFUSED_S`."""
+        if len(self._until) >= REFUSED_ADDRESSES_MAX:
+            del self._until[next(iter(self._until))]
+        self._until[address] = self._clock() + REFUSED_S
 
 
 class _Full(Exception):  # noqa: N818 - ends a batch, not an error
@@ -103,6 +138,8 @@ class PythonFanout:
 
     """
 
+    releases_lock = False
+
     def __init__(
         self,
         sock: Outlet,
@@ -112,8 +149,7 @@ class PythonFanout:
     ) -> None:
         self._sock = sock
         self._segments = has_segmentation(sock) if segments is None else segments
-        self._clock = clock
-        self._refused: dict[Any, float] = {}
+        self._refused = Refusals(clock)
         self._first = 0
         self._clear()
 
@@ -171,11 +207,7 @@ class PythonFanout:
                 self._send_one(wire, address)
 
     def _may_segment(self, address: Any) -> bool:
-        if self._refused and address in self._refused:
-            if self._clock() < self._refused[address]:
-                return False
-            del self._refused[address]
-        return self._segments
+        return self._segments and self._refused.allow(address)
 
     def _send_run(self, wires: list[bytes], address: Any) -> None:
         """Send a run in one call, or one by one when the kernel or the path cannot."""
@@ -189,7 +221,8 @@ class PythonFanout:
                 self._segments = False
                 self._switched_off += 1
             elif number in _NOT_THIS_PATH:
-                self._refuse(address)
+                self._refused.note(address)
+                self._refusals += 1
             else:
                 self._errors += len(wires)
                 return
@@ -232,12 +265,6 @@ class PythonFanout:
         self._calls += 1
         self._packets += len(wires)
         self._bytes += sum(map(len, wires))
-
-    def _refuse(self, address: Any) -> None:
-        if len(self._refused) >= REFUSED_ADDRESSES_MAX:
-            del self._refused[next(iter(self._refused))]
-        self._refused[address] = self._clock() + REFUSED_S
-        self._refusals += 1
 
 
 def has_segmentation(sock: Outlet) -> bool:

@@ -1,8 +1,8 @@
 """The one UDP socket: datagrams in, batches out, one timer; the only clock of the media plane.
 
 A wakeup reads until the socket is empty (bounded), sorts by kind, hands checks and handshakes
-to the desk, media to the engine as one batch, and sends what follows. No datagram can raise
-out of here: what breaks is counted, and logged once per kind.
+to the desk, media to the engine as one batch, and what follows to the sender. No datagram can
+raise out of here: what breaks is counted, and logged once per kind.
 """
 
 import asyncio
@@ -12,12 +12,14 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sfu import observe
 from sfu.control.desk import Desk
 from sfu.control.model import Address
-from sfu.edge.fanout import Job, PythonFanout
+from sfu.edge.fanout import Job, Sent
+from sfu.edge.native import best_fanout
+from sfu.edge.sender import Sender
 from sfu.media.engine import Engine
 from sfu.media.model import Datagram, Output, TrackEvent
 from sfu.media.stats import ReplayStats
@@ -52,7 +54,7 @@ class MediaSocket:
         sock: bound and non-blocking.
         desk: takes checks and handshakes.
         engine: takes media.
-        on_track: told of every track event, after its packets were sent.
+        on_track: told of every track event, after its packets were handed to the sender.
         on_join_step: told when a session's first media packet was sent.
         clock: monotonic seconds.
 
@@ -68,7 +70,7 @@ class MediaSocket:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sock = sock
-        self._fanout = PythonFanout(sock)
+        self._sender = Sender(best_fanout(sock), self._sent, self._sender_broken)
         self._desk = desk
         self._engine = engine
         self._on_track = on_track
@@ -92,6 +94,7 @@ class MediaSocket:
             self._loop.remove_reader(self._sock.fileno())
         if self._timer is not None:
             self._timer.cancel()
+        self._sender.close()
         self._sock.close()
 
     def transmit(self, data: bytes, address: Address) -> None:
@@ -104,7 +107,7 @@ class MediaSocket:
             observe.send_failures.labels("refused").inc()
 
     def act(self, output: Output) -> None:
-        """Send all that the engine returned, then pass its events on."""
+        """Have all sent that the engine returned, and pass its events on."""
         if output.batches:
             self._send(output)
         for event in output.events:
@@ -205,7 +208,10 @@ class MediaSocket:
                 session.first_packet_seen = True
                 keyed = session.keyed_at or session.opened_at
                 self._on_join_step("first_packet", self._clock() - keyed)
-        sent = self._fanout.send(jobs)
+        self._sender.offer(jobs, tuple(arrivals))
+
+    def _sent(self, sent: Sent, arrived: Sequence[float]) -> None:
+        """Count what became of a batch; also called on the sender's thread."""
         observe.packets_out.inc(sent.packets)
         observe.bytes_out.inc(sent.bytes)
         observe.send_calls.inc(sent.calls)
@@ -218,8 +224,14 @@ class MediaSocket:
         if sent.refused:
             observe.segmentation_refused.labels("address").inc(sent.refused)
         done = self._clock()
-        for arrived in arrivals:
-            observe.forward_seconds.observe(done - arrived)
+        for moment in arrived:
+            observe.forward_seconds.observe(done - moment)
+
+    def _sender_broken(self, error: Exception) -> None:
+        if self._loop is not None:
+            # The loop may be closed already: then nobody counts any more.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._broken, "send", error)
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -11,11 +11,19 @@ from typing import Final
 
 from pylibsrtp import Error, Policy, Session
 
+try:
+    from pylibsrtp._binding import ffi as _ffi
+    from pylibsrtp._binding import lib as _lib
+except ImportError:  # another pylibsrtp: no addresses, everything else works
+    _ffi = _lib = None
+
 REPLAY_WINDOW_PACKETS: Final = 1024
 INBOUND_SSRCS_MAX: Final = 64
 """Authenticated SSRCs remembered per session; packets of further ones are refused."""
 PLAIN_BYTES_MAX: Final = 1356
 """What libsrtp's buffer takes before protecting; longer packets are refused."""
+PROTECTING_TYPE: Final = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
+"""How libsrtp 2 declares what the native fan-out calls; libsrtp 3 takes more arguments."""
 
 
 class Profile(StrEnum):
@@ -51,13 +59,15 @@ class Srtp:
 
     """
 
-    __slots__ = ("_inbound", "_inbound_ssrcs", "_outbound", "profile")
+    __slots__ = ("_inbound", "_inbound_ssrcs", "_outbound", "outbound_context", "profile")
 
     def __init__(self, profile: Profile, local_key: bytes, remote_key: bytes) -> None:
         self.profile = profile
         self._outbound = _session(profile, local_key, Policy.SSRC_ANY_OUTBOUND)
         self._inbound = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
         self._inbound_ssrcs: set[bytes] = set()
+        self.outbound_context = _address(self._outbound)
+        """Where libsrtp keeps what `protect_*` uses, while this object lives; 0: not known."""
 
     def protect_rtp(self, packet: bytes) -> bytes | None:
         """Protect an RTP packet.
@@ -105,3 +115,31 @@ def _attempt(operation: Callable[[bytes], bytes], packet: bytes) -> bytes | None
         return operation(packet)
     except (Error, ValueError):
         return None
+
+
+def protecting_functions() -> tuple[int, int] | None:
+    """Return the addresses of libsrtp's functions for RTP and RTCP; None if they do not fit.
+
+    They take a context's address, a packet and its length, as `PROTECTING_TYPE` says.
+    """
+    if _ffi is None or _lib is None:
+        return None
+    found = []
+    for name in ("srtp_protect", "srtp_protect_rtcp"):
+        try:
+            function = _ffi.addressof(_lib, name)
+        except (AttributeError, TypeError):
+            return None
+        if _ffi.typeof(function).cname != PROTECTING_TYPE:
+            return None
+        found.append(int(_ffi.cast("uintptr_t", function)))
+    return found[0], found[1]
+
+
+def _address(session: Session) -> int:
+    if _ffi is None:
+        return 0
+    try:
+        return int(_ffi.cast("uintptr_t", session._srtp[0]))
+    except (AttributeError, TypeError):
+        return 0

@@ -5,11 +5,15 @@ Every way to send is held to the same, over real sockets.
 
 import os
 import socket
+import sys
+import threading
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sfu.edge import fanout
+from sfu.edge import fanout, native
 from sfu.edge.fanout import Job, PythonFanout, Sent
 from sfu.media.model import LegBatch, Packet
 from sfu.packet import rtcp, rtp
@@ -21,9 +25,17 @@ IPPROTO_UDPLITE = 136
 """The kernel refuses segmentation on it with EIO."""
 
 
-@pytest.fixture(params=["python"])
+needs_native = pytest.mark.skipif(native.why_not_native() is not None, reason="no native fan-out")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(PythonFanout, id="python"),
+        pytest.param(native.NativeFanout, id="native", marks=needs_native),
+    ]
+)
 def make(request):
-    return PythonFanout
+    return request.param
 
 
 @pytest.fixture(params=list(Profile))
@@ -251,3 +263,121 @@ def drain(sock):
             found.append(sock.recv(2000))
         except BlockingIOError:
             return found
+
+
+sizes = st.sampled_from([0, 30, 900, 1150, 1330]).flatmap(lambda base: st.integers(base, base + 40))
+media = st.lists(st.tuples(sizes, st.sampled_from([7, 7, 7, 8, 9])), max_size=50)
+feedback = st.lists(st.integers(0, 1400), max_size=3)
+
+
+@needs_native
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(media, feedback), min_size=1, max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(list(Profile)),
+)
+def test_both_ways_send_the_same_datagrams(drawn, may_pad, segments, profile):
+    """Whatever the batch: same bytes, same order, same counts."""
+    keys = [os.urandom(profile.key_bytes + profile.salt_bytes) for _ in drawn]
+    outcomes = []
+    for way in (PythonFanout, native.NativeFanout):
+        with opened() as ours, opened() as theirs:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            jobs = [
+                Job(
+                    theirs.getsockname(),
+                    Srtp(profile, key, key),
+                    LegBatch(
+                        "ann",
+                        tuple(packet(n, bytes(size), ssrc) for n, (size, ssrc) in enumerate(rtps)),
+                        tuple(REPORT[: size % 9] + bytes(size) for size in rtcps),
+                    ),
+                    PADDABLE if may_pad else (),
+                )
+                for key, (rtps, rtcps) in zip(keys, drawn, strict=True)
+            ]
+            sent = way(ours, segments=segments).send(jobs)
+            outcomes.append((sent, drain(theirs)))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0].packets == len(outcomes[0][1])
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "job",
+    [
+        (),
+        (b"", 1, [], (), (), True),
+        (b"", 1, (), (7,), (), True),
+        (b"", 1, ((b"short", b""),), (), (), True),
+        (b"", 1, ((b"headers only",),), (), (), True),
+        (b"", 1, (("x" * 12, b""),), (), (), True),
+        (b"", 1, (), (), (b"five!",), True),
+        (b"", 0, (), (), (), True),
+        ("127.0.0.1", 1, (), (), (), True),
+        (b"", -(2**70), (), (), (), True),
+    ],
+)
+def test_the_native_loop_refuses_what_is_not_a_job(job):
+    from sfu.edge import _fanout
+
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        _fanout.send(0, 1, 1, (job,), True, 0)
+
+
+@needs_native
+def test_other_threads_run_while_the_native_loop_waits(full):
+    """A full buffer is waited for without the interpreter's lock."""
+    ours, _ = full
+    local, _ = pair()
+    way = native.NativeFanout(ours)
+    many = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in range(2000)))
+    counted, done = [0], threading.Event()
+
+    def count():
+        while not done.is_set():
+            counted[0] += 1
+
+    other = threading.Thread(target=count)
+    other.start()
+    try:
+        before = counted[0]
+        for _ in range(10):
+            way.send([Job(None, local, many)])
+        assert counted[0] - before > 100
+    finally:
+        done.set()
+        other.join()
+
+
+def test_the_environment_can_ask_for_the_reference(monkeypatch, sockets):
+    monkeypatch.setenv(native.SWITCH, "python")
+    assert isinstance(native.best_fanout(sockets[0]), PythonFanout)
+    assert native.why_not_native() is not None
+
+
+def test_without_a_fitting_library_sending_is_left_to_the_reference(monkeypatch, sockets):
+    monkeypatch.setattr(native, "protecting_functions", lambda: None)
+    native._proven_loop.cache_clear()
+    try:
+        assert isinstance(native.best_fanout(sockets[0]), PythonFanout)
+    finally:
+        native._proven_loop.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 40_000)),
+        (socket.AF_INET6, ("::1", 40_000, 0, 0)),
+    ],
+)
+def test_addresses_have_the_kernel_s_form(family, address):
+    """Proven by the kernel: a datagram to the packed address arrives (see IPv6 above)."""
+    packed = native.pack_address(address)
+    assert len(packed) == {socket.AF_INET: 16, socket.AF_INET6: 28}[family]
+    assert int.from_bytes(packed[:2], sys.byteorder) == family
+    assert packed[2:4] == (40_000).to_bytes(2, "big")

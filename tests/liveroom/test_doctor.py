@@ -1,5 +1,6 @@
 """The doctor sees what is wrong, says what to do, and exits 1 only when it is fatal."""
 
+import importlib
 import socket
 import sqlite3
 from pathlib import Path
@@ -147,3 +148,12 @@ def test_every_finding_that_is_not_good_says_what_to_do(tmp_path: Path) -> None:
 
     for finding in examine(config):
         assert finding.verdict is Verdict.GOOD or finding.advice, finding
+
+
+def test_it_says_which_fan_out_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFU_FANOUT", "python")
+    assert doctor.native_fast_path().verdict is doctor.Verdict.NOTE
+    assert "SFU_FANOUT" in doctor.native_fast_path().seen
+    native = importlib.import_module("sfu.edge.native")
+    monkeypatch.setattr(native, "why_not_native", lambda: None)
+    assert doctor.native_fast_path().verdict is doctor.Verdict.GOOD

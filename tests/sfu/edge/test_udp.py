@@ -6,12 +6,16 @@ import socket
 
 import pytest
 
+from sfu.app import Media
+from sfu.config import MediaConfig
 from sfu.control.dtls import Dtls, Role
+from sfu.edge.native import SWITCH
 from sfu.edge.udp import SOCKET_BUFFER_BYTES, open_socket
 from sfu.packet.srtp import Profile
 from tests.sfu.conftest import Server
 from tests.sfu.raw_peer import CERTIFICATE, RawPeer, new_socket, rtp, until
 
+BURST = 100
 HANDSHAKES = 200
 STRANGERS = 100
 
@@ -21,6 +25,29 @@ async def test_media_goes_from_publisher_to_viewer(server: Server) -> None:
     viewer, _ = await server.viewer()
     host.send_rtp(rtp(1, payload=b"\x10\x00\x00first"))
     assert (await viewer.receive_rtp()).endswith(b"first")
+
+
+@pytest.mark.parametrize("fanout", ["python", "best"])
+async def test_a_burst_reaches_every_viewer_whole_and_in_order(
+    monkeypatch: pytest.MonkeyPatch, fanout: str
+) -> None:
+    """Large batches go through the sender's thread where there is a native fan-out."""
+    monkeypatch.setenv(SWITCH, fanout)
+    media = Media(MediaConfig(), on_event=lambda _event: None)
+    await media.start()
+    server = Server(media)
+    try:
+        host, _ = await server.publisher()
+        viewers = [(await server.viewer(f"v{number}"))[0] for number in range(3)]
+        for number in range(BURST):
+            host.send_rtp(rtp(number + 1, payload=b"\x10\x00\x00" + bytes([number]) * 900))
+        for viewer in viewers:
+            seen = [(await viewer.receive_rtp())[-1] for _ in range(BURST)]
+            assert seen == list(range(BURST))
+    finally:
+        await media.close()
+        for peer in server.peers:
+            peer.close()
 
 
 @pytest.mark.parametrize("profile", list(Profile))

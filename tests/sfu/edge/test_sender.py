@@ -1,0 +1,181 @@
+"""Batches are sent in order, never two at a time, large ones beside the event loop."""
+
+import gc
+import threading
+import time
+import weakref
+
+import pytest
+
+from sfu.edge.fanout import Job, Sent
+from sfu.edge.sender import INLINE_PACKETS_MAX, QUEUED_PACKETS_MAX, Sender
+from sfu.media.model import LegBatch, Packet
+
+WAIT_S = 5.0
+
+
+class Keys:
+    """Stands for an SRTP context."""
+
+
+class Way:
+    """A fan-out that notes what it is given and can be held up."""
+
+    def __init__(self, *, releases_lock=True):
+        self.releases_lock = releases_lock
+        self.batches = []
+        self.threads = []
+        self.running = 0
+        self.overlapped = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure = None
+
+    def send(self, jobs):
+        self.running += 1
+        self.overlapped |= self.running > 1
+        assert self.gate.wait(WAIT_S)
+        self.batches.append(jobs[0].batch.session)
+        self.threads.append(threading.current_thread())
+        self.running -= 1
+        if self.failure is not None:
+            raise self.failure
+        return Sent(packets=sum(len(job.batch.rtp) for job in jobs))
+
+
+def jobs(name, packets, keys=None):
+    batch = LegBatch(name, (Packet(b"header", b""),) * packets)
+    return [Job(("127.0.0.1", 9), keys or Keys(), batch)]
+
+
+class Desk:
+    """What the sender says."""
+
+    def __init__(self, way):
+        self.reports, self.broken = [], []
+        self.sender = Sender(way, lambda *what: self.reports.append(what), self.broken.append)
+
+
+@pytest.fixture
+def made():
+    opened = []
+
+    def make(way):
+        desk = Desk(way)
+        opened.append((way, desk))
+        return desk, desk.sender
+
+    yield make
+    for way, desk in opened:
+        way.gate.set()
+        desk.sender.close()
+
+
+def until(condition):
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_small_batch_is_sent_before_the_offer_returns(made):
+    way = Way()
+    desk, sender = made(way)
+    sender.offer(jobs("small", INLINE_PACKETS_MAX), (1.0,))
+    assert way.threads == [threading.current_thread()]
+    assert desk.reports == [(Sent(packets=INLINE_PACKETS_MAX), (1.0,))]
+
+
+def test_a_large_batch_does_not_hold_the_caller_up(made):
+    way = Way()
+    desk, sender = made(way)
+    way.gate.clear()
+    sender.offer(jobs("large", INLINE_PACKETS_MAX + 1), (1.0,))
+    assert sender.queued == INLINE_PACKETS_MAX + 1
+    assert not desk.reports
+    way.gate.set()
+    until(lambda: sender.queued == 0)
+    assert way.threads[0] is not threading.current_thread()
+    assert desk.reports == [(Sent(packets=INLINE_PACKETS_MAX + 1), (1.0,))]
+
+
+def test_small_batches_wait_their_turn_behind_a_large_one(made):
+    """Contexts are never in two hands, and no packet overtakes another of its leg."""
+    way = Way()
+    _, sender = made(way)
+    way.gate.clear()
+    sender.offer(jobs("large", 1000), ())
+    for number in range(5):
+        sender.offer(jobs(f"small {number}", 1), ())
+    way.gate.set()
+    until(lambda: sender.queued == 0)
+    sender.offer(jobs("after", 1), ())
+    assert way.batches == ["large", *(f"small {number}" for number in range(5)), "after"]
+    assert not way.overlapped
+    assert way.threads[-1] is threading.current_thread()
+
+
+def test_a_fan_out_that_keeps_the_lock_has_no_thread(made):
+    way = Way(releases_lock=False)
+    _, sender = made(way)
+    sender.offer(jobs("large", 5000), ())
+    assert way.threads == [threading.current_thread()]
+
+
+def test_what_does_not_fit_into_the_queue_is_dropped_whole_and_counted(made):
+    way = Way()
+    desk, sender = made(way)
+    way.gate.clear()
+    sender.offer(jobs("first", QUEUED_PACKETS_MAX), (1.0,))
+    sender.offer(jobs("second", 70), (2.0,))
+    assert desk.reports == [(Sent(dropped=70), ())]
+    way.gate.set()
+    until(lambda: sender.queued == 0)
+    assert way.batches == ["first"]
+
+
+def test_nothing_to_send_is_no_call(made):
+    way = Way()
+    desk, sender = made(way)
+    sender.offer([], ())
+    assert not way.batches
+    assert not desk.reports
+
+
+def test_a_bug_on_the_thread_is_told_and_the_next_batch_is_sent(made):
+    way = Way()
+    desk, sender = made(way)
+    way.failure = ZeroDivisionError()
+    sender.offer(jobs("broken", 1000), ())
+    until(lambda: sender.queued == 0)
+    assert desk.broken == [way.failure]
+    way.failure = None
+    sender.offer(jobs("whole", 1000), ())
+    until(lambda: way.batches == ["broken", "whole"])
+
+
+def test_closing_sends_what_is_queued_first(made):
+    way = Way()
+    _, sender = made(way)
+    way.gate.clear()
+    sender.offer(jobs("one", 1000), ())
+    sender.offer(jobs("two", 1000), ())
+    threading.Timer(0.05, way.gate.set).start()
+    sender.close()
+    assert way.batches == ["one", "two"]
+    assert sender.queued == 0
+
+
+def test_the_keys_of_a_session_that_closed_live_until_its_last_packet_is_sent(made):
+    way = Way()
+    _, sender = made(way)
+    way.gate.clear()
+    keys = Keys()
+    kept = weakref.ref(keys)
+    sender.offer(jobs("large", 1000, keys), ())
+    del keys
+    gc.collect()
+    assert kept() is not None
+    way.gate.set()
+    until(lambda: sender.queued == 0)
+    assert kept() is None
