@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never, final
 
 import msgspec
@@ -383,9 +383,11 @@ class Conversation:
         except Refused as refused:
             self._connection.end(code_of(refused.code), refused.why)
             return
-        if actor.user != self._actor.user or actor.role is not self._actor.role:
-            self._connection.end(BAD_TOKEN, "Renew with a token of the same user and role.")
+        if not _continues(self._actor, actor):
+            self._connection.end(BAD_TOKEN, "Renew with a token of the same user, shop and role.")
             return
+        # What the newest token says counts from now on: the name, the age.
+        self._actor = replace(actor, tenant=self._actor.tenant)
         self._session.renewed(expires=self._expiry(actor))
         if message.id is not None:
             self._connection.say(Ok(id=message.id))
@@ -397,6 +399,15 @@ class Conversation:
         """Log our own fault; this connection ends, others live on."""
         _log.exception(what, room=self._room, **bound)
         self._connection.end(INTERNAL)
+
+
+def _continues(before: Actor, renewed: Actor) -> bool:
+    """Whether a token is one more of the same person; without a shop it means the room's."""
+    return (renewed.user, renewed.role, renewed.anonymous) == (
+        before.user,
+        before.role,
+        before.anonymous,
+    ) and renewed.tenant in (None, before.tenant)
 
 
 def _no(id_: str, refused: Refused) -> No:

@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from liveroom.domain.actors import Role
-from liveroom.domain.ids import RoomId, UserId
+from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.edge.callers import GatewayLimits
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.limits import Rate, Rates
@@ -214,18 +216,25 @@ async def test_a_renewed_token_keeps_the_session(house: House) -> None:
     await guest.expect(Pong)
 
 
+def renewal(**claims: Any) -> str:
+    actor = replace(TOKENS.verify(token("ming"), at=time.time()), **claims)
+    return TOKENS.sign(actor, at=time.time(), ttl_s=60)
+
+
 @pytest.mark.parametrize(
-    ("renewal", "code"),
+    ("given", "code"),
     [
         (token("anna"), 4100),
         (token("ming", role=Role.HOST), 4100),
         (token("ming", room="r2"), 4102),
+        (renewal(tenant=TenantId("another-shop")), 4100),
+        (renewal(anonymous=True), 4100),
         ("rubbish", 4100),
     ],
 )
-async def test_a_foreign_renewal_ends_the_session(house: House, renewal: str, code: int) -> None:
+async def test_a_foreign_renewal_ends_the_session(house: House, given: str, code: int) -> None:
     ming = await house.guest("ming")
-    await ming.send(t="token", token=renewal)
+    await ming.send(t="token", token=given)
     _bye, closed = await ming.closed()
     assert closed == code
 

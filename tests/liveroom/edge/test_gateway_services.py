@@ -179,3 +179,17 @@ async def test_likes_are_counted_once(house: RealHouse) -> None:
     while not any(getattr(m, "counters", None) and m.counters.likes == 7 for m in li.seen):  # type: ignore[union-attr]
         await li.read()
     assert (await house.guest("wu")).welcome.snapshot["counters"]["likes"] == 7
+
+
+async def test_a_renewed_token_that_calls_its_bearer_a_minor_ends_their_paying(
+    house: RealHouse,
+) -> None:
+    await house.member("ming", coins=10)
+    ming = await house.guest("ming")
+    minor = Actor(user=UserId("ming"), role=Role.VIEWER, room=ROOM, age_band=AgeBand.MINOR)
+    await ming.send(t="token", id="t", token=TOKENS.sign(minor, at=time.time(), ttl_s=60))
+    assert isinstance(await ming.answer("t"), Ok)
+    await ming.send(t="gift", id="g", gift="rose", count=1)
+    refused = await ming.answer("g")
+    assert isinstance(refused, No)
+    assert refused.code == "age_unconfirmed"
