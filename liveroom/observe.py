@@ -32,6 +32,13 @@ _TOKENS = re.compile(
     r"|(?<=#t=)[^\s\"'&]+"
 )
 
+WEBSOCKETS = "websockets.server"
+LIBRARIES_QUIETER = ("httpx", WEBSOCKETS)
+"""They write lines for each request or connection: anybody on the network could fill the disk."""
+
+BROKEN_HANDSHAKE = "opening handshake failed"
+"""A traceback for each connection that speaks no websocket; metrics and 4xx tell of them."""
+
 _LONG_KEYS = frozenset({"exception", "stack"})
 
 JOIN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0)
@@ -135,7 +142,13 @@ def configure_logs(*, level: str = "info", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in LIBRARIES_QUIETER:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger(WEBSOCKETS).addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.msg != BROKEN_HANDSHAKE
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

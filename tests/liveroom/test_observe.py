@@ -75,3 +75,13 @@ def test_every_metric_of_the_contract_exists() -> None:
         "liveroom_ledger_transfers",
         "liveroom_loop_lag_seconds",
     } <= names
+
+
+def test_connections_that_anybody_can_make_write_no_lines(stream: io.StringIO) -> None:
+    library = logging.getLogger("websockets.server")
+    library.info("connection open")
+    library.error("opening handshake failed", exc_info=ValueError("no upgrade"))
+    assert stream.getvalue() == ""
+    library.error("connection handler failed", exc_info=ValueError("ours"))
+    (line,) = lines(stream)
+    assert line["event"] == "connection handler failed"
