@@ -25,7 +25,7 @@ from liveroom.domain.orders import (
 )
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
-from liveroom.service.access import Access, Door, require_name
+from liveroom.service.access import CUSTOMERS, Access, Door, require, require_name
 from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice, PaymentOutcome
 from liveroom.service.ports import Ports
@@ -58,10 +58,11 @@ class Checkouts:
         """Reserve stock at the server's price and open a payment.
 
         Raises:
-            Refused: `anonymous`, `age_unconfirmed`, `invalid`, `no_such_product`,
+            Refused: `forbidden`, `anonymous`, `age_unconfirmed`, `invalid`, `no_such_product`,
                 `out_of_stock`, `idempotency_mismatch`, `unavailable` (nothing is reserved then).
 
         """
+        require(actor, CUSTOMERS)
         actor, door = await self._access.enter(actor, room)
         require_name(actor)
         check_amount("quantity", quantity, least=1, most=QUANTITY_MAX)
@@ -154,7 +155,7 @@ class Checkouts:
         """Turn a paid checkout into an order, once; None when nothing was ordered.
 
         A payment that comes after its reservation ended is still honoured if there is stock,
-        else the checkout is `late`: the money is to be given back.
+        else the checkout is `late`: the money is to be given back, and stays so.
         """
         at = self._ports.now_ms()
         receipt, row = await self._ports.store.run(lambda tx: self._settle(tx, notice, at))
@@ -176,6 +177,8 @@ class Checkouts:
             return shop.receipt_of(known), row
         if notice.outcome is PaymentOutcome.FAILED:
             _give_back(tx, row, after=CheckoutState.CANCELLED)
+            return None, row
+        if state is CheckoutState.LATE:  # the refund may be under way: repeated, it is no order
             return None, row
         if state is not CheckoutState.PENDING and not self._take_again(tx, row, state):
             return None, row

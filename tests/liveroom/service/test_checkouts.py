@@ -1,10 +1,11 @@
 """A reservation becomes an order once, or goes back on the shelf; the price is the server's."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from liveroom.domain.actors import Actor, AgeBand
+from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import OrderId, ProductId
 from liveroom.domain.orders import CHECKOUT_TTL_MS, Checkout, OrderReceipt
 from liveroom.service.paying import NoPayments, PaymentNotice, PaymentOutcome
@@ -237,3 +238,27 @@ async def test_products_are_the_shops_own(house: House) -> None:
     assert await shopping.products("other") == []
     assert await refusal(shopping.products_of(viewer(tenant="other"), ROOM)) == "no_such_room"
     assert await refusal(house.make_product(price=0)) == "invalid"
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.VIEWER, Role.GUEST}))
+async def test_who_runs_the_room_buys_nothing_in_it(house: House, role: Role) -> None:
+    await prepare(house)
+    assert await refusal(buy(house, replace(viewer(), role=role))) == "forbidden"
+    assert await stock(house) == 3
+    assert house.cashier.asked == []
+
+
+async def test_a_payment_whose_refund_is_due_is_no_order_when_it_is_told_again(
+    house: House,
+) -> None:
+    await prepare(house, stock=1)
+    checkout = await buy(house)
+    house.clock.pass_ms(CHECKOUT_TTL_MS)
+    await house.services.tick()
+    await house.make_member("u2")
+    other = await buy(house, viewer("u2"))
+    assert await pay(house, checkout) is None
+    await house.services.shopping.cancel(viewer("u2"), other.order)
+    assert await stock(house) == 1
+    assert await pay(house, checkout) is None
+    assert await stock(house) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from liveroom.domain.actors import AgeBand
+from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.service.ports import Policy
 from liveroom.store import posting
@@ -175,3 +175,13 @@ async def test_an_answer_is_kept_over_a_restart_and_for_a_day(tmp_path: Path) ->
         assert await coins_of(second, "u1") == 500
         await second.settle()
         assert second.heard == []
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.VIEWER, Role.GUEST}))
+async def test_who_runs_the_room_gives_no_gifts_in_it(house: House, role: Role) -> None:
+    await house.make_member("h1", coins=10)
+    actor = Actor(user=UserId("h1"), role=role, room=ROOM)
+    code = await refusal(house.services.gifting.give(actor, ROOM, "rose", 1, "k"))
+    assert code == "forbidden"
+    await house.settle()
+    assert house.heard == []
