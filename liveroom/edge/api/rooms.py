@@ -211,7 +211,7 @@ async def join(call: Call) -> Joined:
         whip_url=f"{base}/whip" if publishes else UNSET,
         ice_servers=[],
         room=_shown(call, entry.room),
-        snapshot=present_snapshot(entry),
+        snapshot=present_snapshot(entry, online=backend.online(room.id)),
         resume=Resume(epoch=entry.epoch, offset=entry.offset, personal=entry.personal),
         token=token or UNSET,
     )
@@ -244,14 +244,18 @@ def _shown(call: Call, room: Room) -> dict[str, Any]:
     return present_room(room) | {"online": call.backend.online(room.id)}
 
 
-def present_snapshot(entry: Entry) -> dict[str, Any]:
+def present_snapshot(entry: Entry, *, online: int) -> dict[str, Any]:
     """Make the map of everything current in a room, as the websocket's welcome has it."""
     snapshot = entry.snapshot
     shown: dict[str, Any] = {
         "stage": [present_slot(slot) for slot in snapshot.stage],
         "pin": present_product(snapshot.pin),
         "rounds": [present(event) for event in snapshot.rounds],
-        "counters": {"online": 0, "likes": snapshot.counters.likes},
+        "counters": {
+            "online": online,
+            "likes": snapshot.counters.likes,
+            "followers": snapshot.counters.followers,
+        },
         "texts": [present(event) for event in snapshot.texts],
     }
     if snapshot.recognised:

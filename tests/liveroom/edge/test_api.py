@@ -97,6 +97,7 @@ async def test_joining_tells_all_that_a_client_needs(house: House) -> None:
     assert joined["whep_url"] == "http://127.0.0.1:8080/v1/rooms/r1/whep"
     assert joined["ice_servers"] == []
     assert {"stage", "pin", "rounds", "counters", "texts"} <= set(joined["snapshot"])
+    assert joined["snapshot"]["counters"] == {"online": 3, "likes": 0, "followers": 0}
     assert set(joined["resume"]) == {"epoch", "offset", "personal"}
     assert "whip_url" not in joined
     assert "token" not in joined
