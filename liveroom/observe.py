@@ -33,7 +33,7 @@ _TOKENS = re.compile(
 )
 
 WEBSOCKETS = "websockets.server"
-LIBRARIES_QUIETER = ("httpx", WEBSOCKETS)
+LIBRARIES_QUIETER = {"httpx": "WARNING", WEBSOCKETS: "WARNING", "uvicorn.error": "ERROR"}
 """They write lines for each request or connection: anybody on the network could fill the disk."""
 
 BROKEN_HANDSHAKE = "opening handshake failed"
@@ -142,8 +142,8 @@ def configure_logs(*, level: str = "info", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in LIBRARIES_QUIETER:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name, least in LIBRARIES_QUIETER.items():
+        logging.getLogger(name).setLevel(max(logging.getLevelName(least), root.level))
     logging.getLogger(WEBSOCKETS).addFilter(_is_worth_a_line)
 
 

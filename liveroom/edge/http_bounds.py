@@ -1,7 +1,7 @@
-"""HTTP/1.1 within bounds: how large a request's head may be, and how long a request may take.
+"""HTTP/1.1 within bounds: how large a head may be, how long a request and its reader may take.
 
-Uvicorn bounds neither: a client could send headers for ever, or one byte a minute. Both are
-ended here, before any of our code runs for them; bodies are bounded by the application.
+Uvicorn bounds none: a client could send headers for ever, one byte a minute, or ask and never
+read the answer. All are ended here, without our own code; bodies are bounded by the application.
 """
 
 import asyncio
@@ -18,6 +18,22 @@ Checked once per read, so one read more may be held for a moment.
 REQUEST_WITHIN_S = 20.0
 """From a request's first byte (or the connection's opening) to its last; then it is closed."""
 
+STALLED_AFTER_S = 20.0
+"""How long somebody may read next to nothing of an answer that waits; then they are cut off."""
+
+READ_BYTES_MIN = 16 * 1024
+"""What they must read in that time."""
+
+_UNREADABLE_BODY = (
+    b'{"type":"/docs#bad_request","title":"Bad Request","status":400,'
+    b'"detail":"This is not HTTP/1.1 (RFC 9112); correct the client.","code":"bad_request"}'
+)
+UNREADABLE = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"content-type: application/problem+json\r\n"
+    b"content-length: " + str(len(_UNREADABLE_BODY)).encode() + b"\r\n"
+    b"connection: close\r\n\r\n" + _UNREADABLE_BODY
+)
 _TOO_LARGE_BODY = (
     b'{"type":"/docs#too_large","title":"Request Header Fields Too Large","status":431,'
     b'"detail":"The headers are too large; send less than 32 KiB.","code":"too_large"}'
@@ -38,6 +54,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader_watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; its first request must come soon."""
@@ -47,7 +64,23 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection."""
         self._disarm()
+        self._unwatch()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Note that an answer waits to be read; it must not wait for ever."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Note that the answer was read."""
+        self._unwatch()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and close."""
+        self.transport.write(UNREADABLE)
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of a request; end the connection when its head outgrows the bound."""
@@ -88,3 +121,19 @@ class BoundedHttp(HttpToolsProtocol):
     def _end(self) -> None:
         self._deadline = None
         self.transport.close()
+
+    def _watch(self) -> None:
+        self._unwatch()
+        waiting = self.transport.get_write_buffer_size()
+        self._reader_watch = self.loop.call_later(STALLED_AFTER_S, self._look, waiting)
+
+    def _unwatch(self) -> None:
+        if self._reader_watch is not None:
+            self._reader_watch.cancel()
+            self._reader_watch = None
+
+    def _look(self, waited: int) -> None:
+        if self.transport.get_write_buffer_size() > waited - READ_BYTES_MIN:
+            self.transport.abort()  # a close would wait for the reader again
+        else:
+            self._watch()

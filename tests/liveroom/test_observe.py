@@ -80,6 +80,7 @@ def test_every_metric_of_the_contract_exists() -> None:
 def test_connections_that_anybody_can_make_write_no_lines(stream: io.StringIO) -> None:
     library = logging.getLogger("websockets.server")
     library.info("connection open")
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
     library.error("opening handshake failed", exc_info=ValueError("no upgrade"))
     assert stream.getvalue() == ""
     library.error("connection handler failed", exc_info=ValueError("ours"))

@@ -12,6 +12,9 @@ from liveroom.edge.http_bounds import HEAD_BYTES_MAX
 from liveroom.edge.listener import Listener, bind
 
 WITHIN_S = 5.0
+MUCH = bytes(16 * 1024 * 1024)
+"""More than all buffers between two sockets hold."""
+MUCH_PIECE = len(MUCH) // 32
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -21,8 +24,14 @@ async def listener() -> AsyncIterator[Listener]:
     async def echo(request: Request) -> Response[bytes]:  # type: ignore[type-arg]
         return Response(await request.body(), media_type="application/octet-stream")
 
-    handler = route("/", http_method=["GET", "POST"], status_code=200)(echo)
-    app = Litestar([handler], openapi_config=None, logging_config=None)
+    async def much() -> Response[bytes]:
+        return Response(MUCH, media_type="application/octet-stream")
+
+    handlers = [
+        route("/", http_method=["GET", "POST"], status_code=200)(echo),
+        route("/much", http_method=["GET"], status_code=200)(much),
+    ]
+    app = Litestar(handlers, openapi_config=None, logging_config=None)
     listener = Listener(app, bind(Address("127.0.0.1", 0)))
     await listener.start()
     yield listener
@@ -116,3 +125,52 @@ async def test_a_connection_outlives_the_deadlines_of_answered_requests(
         streams[1].write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + body)
         assert (await answer(streams)).endswith(body)
     streams[1].close()
+
+
+async def ask_for_much(listener: Listener) -> Streams:
+    """Ask for more than anybody buffers, and read nothing yet."""
+    streams = await asyncio.open_connection("127.0.0.1", listener.port, limit=1024)
+    streams[1].write(b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n")
+    return streams
+
+
+async def test_who_does_not_read_the_answer_is_cut_off(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_bounds, "STALLED_AFTER_S", 0.3)
+    streams = await ask_for_much(listener)
+    cut: list[asyncio.Event] = []
+    lost = http_bounds.BoundedHttp.connection_lost
+
+    def note(self: http_bounds.BoundedHttp, exc: Exception | None) -> None:
+        lost(self, exc)
+        cut[0].set()
+
+    cut.append(asyncio.Event())
+    monkeypatch.setattr(http_bounds.BoundedHttp, "connection_lost", note)
+    async with asyncio.timeout(WITHIN_S):
+        await cut[0].wait()
+    streams[1].close()
+
+
+async def test_a_slow_reader_who_goes_on_reading_gets_everything(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_bounds, "STALLED_AFTER_S", 0.3)
+    streams = await ask_for_much(listener)
+    received = 0
+    async with asyncio.timeout(4 * WITHIN_S):
+        while received < len(MUCH):
+            received += len(await streams[0].readexactly(MUCH_PIECE))
+            await asyncio.sleep(0.04)
+    streams[1].close()
+
+
+async def test_what_is_no_http_gets_a_problem_document(listener: Listener) -> None:
+    for piece in (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
+        streams = await connect(listener)
+        streams[1].write(piece)
+        found = await answer(streams)
+        assert found.startswith(b"HTTP/1.1 400")
+        assert b'"code":"bad_request"' in found
+        streams[1].close()
