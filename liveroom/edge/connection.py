@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from msgspec import UNSET
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.observe import EVENTS_DROPPED, GATEWAY_FRAMES
-from liveroom.protocol.closing import SLOW, after_ms, closing_of, reason_of
+from liveroom.protocol.closing import INTERNAL, SLOW, after_ms, closing_of, reason_of
 from liveroom.protocol.codec import Codec, codec_of
 from liveroom.protocol.messages import Bye, Fields, Message
 
@@ -35,9 +37,6 @@ CLOSE_WITHIN_S = 5.0
 OPEN_WITHIN_S = 5.0
 """TCP, TLS and the upgrade request must be done by then."""
 
-PING_EVERY_S = 20.0
-PONG_WITHIN_S = 10.0
-
 FRAMES_QUEUED_MAX = 16
 """Frames read ahead of the conversation; then the socket is not read further."""
 
@@ -45,8 +44,7 @@ SHELL: Final[dict[str, Any]] = {
     "compression": None,
     "server_header": None,
     "open_timeout": OPEN_WITHIN_S,
-    "ping_interval": PING_EVERY_S,
-    "ping_timeout": PONG_WITHIN_S,
+    "ping_interval": None,  # see heartbeat
     "close_timeout": CLOSE_WITHIN_S,
     "max_queue": FRAMES_QUEUED_MAX,
     "write_limit": (WRITE_HIGH_BYTES, 0),
@@ -78,6 +76,8 @@ class Connection(ServerConnection):
         self._bytes_max = bytes_max
         self._cut: asyncio.TimerHandle | None = None
         self._said_bye = False
+        self._is_heard = True
+        self._is_pinged = False
         self.address = "local"
         self.is_welcome = True
         """Whether its address may have another connection."""
@@ -93,7 +93,8 @@ class Connection(ServerConnection):
         return self.protocol.state is OPEN
 
     def begin(self) -> None:
-        """Choose the codec; the handshake is done."""
+        """Choose the codec; the handshake is done, and its headers are let go of."""
+        self.request, self.response = _NO_REQUEST, None
         self.codec = codec_of(self.subprotocol)
         self.backlog = Backlog(
             self.codec, self._write, skipped=self._count_skipped, bytes_max=self._bytes_max
@@ -119,6 +120,23 @@ class Connection(ServerConnection):
         self._say_bye(code, reason)
         self.protocol.send_close(code, reason_of(reason))
         self.send_data()
+
+    def beat(self) -> None:
+        """Ping when nothing was heard since the last beat; still nothing: give up.
+
+        RFC 6455 section 5.5.2.
+        """
+        if not self.is_open():
+            return
+        if self._is_heard:
+            self._is_heard = self._is_pinged = False
+        elif self._is_pinged:
+            self.protocol.fail(INTERNAL, "keepalive ping timeout")
+            self.send_data()
+        else:
+            self._is_pinged = True
+            self.protocol.send_ping(b"")
+            self.send_data()
 
     # What the library calls.
 
@@ -156,7 +174,8 @@ class Connection(ServerConnection):
             self.backlog.resume()
 
     def data_received(self, data: bytes) -> None:
-        """Notice when the peer closes."""
+        """Notice that the peer is alive, and when it closes."""
+        self._is_heard = True
         super().data_received(data)
         if not self.is_open() and self.request is not None:
             self._leave()
@@ -198,6 +217,9 @@ class Connection(ServerConnection):
     def _count_skipped(self, events: int) -> None:
         EVENTS_DROPPED.labels("text", "backlog").inc(events)
 
+
+_NO_REQUEST = Request("", Headers())
+"""Stands for the request of an open connection: a browser's headers take 4 KiB."""
 
 _TCP_OPTIONS = tuple(
     (getattr(socket, name), value)

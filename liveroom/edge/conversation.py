@@ -5,7 +5,6 @@ they keep their order; everything else happens at once. It knows the services by
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -114,7 +113,7 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._opened_at = self._loop.time()
         self._session = Session(connection.codec, now=self._opened_at)
-        self._work: deque[Hello | Say | Gift | Ask] = deque()
+        self._work: list[Hello | Say | Gift | Ask] = []  # short, and small when empty
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -133,8 +132,7 @@ class Conversation:
             self._arm()
             with suppress(ConnectionClosed):
                 while True:
-                    data = await self._connection.recv()
-                    self._receive(data)
+                    self._receive(await self._connection.recv())
 
     def _receive(self, data: str | bytes) -> None:
         now = self._loop.time()
@@ -221,7 +219,7 @@ class Conversation:
 
     async def _run_work(self) -> None:
         while self._work:
-            item = self._work.popleft()
+            item = self._work.pop(0)
             if isinstance(item, Hello):
                 await self._enter(item)
             else:

@@ -23,6 +23,7 @@ from liveroom.edge.audience import Audience
 from liveroom.edge.callers import Callers, GatewayLimits
 from liveroom.edge.connection import CLOSE_WITHIN_S, SHELL, Connection
 from liveroom.edge.conversation import Conversation, House
+from liveroom.edge.heartbeat import Heartbeat
 from liveroom.edge.likes import Likes
 from liveroom.edge.tokens import TokenVerifier
 from liveroom.observe import GATEWAY_CONNECTIONS, LOOP_LAG_SECONDS, logger
@@ -93,6 +94,7 @@ class Gateway:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self._lag: asyncio.TimerHandle | None = None
+        self._heartbeat: Heartbeat
         self._callers: Callers
         self._likes: Likes
         self._house: House
@@ -102,6 +104,7 @@ class Gateway:
     ) -> None:
         """Listen; port 0 lets the system choose (see `port`)."""
         loop = asyncio.get_running_loop()
+        self._heartbeat = Heartbeat()
         self._callers = Callers(self._limits, now=loop.time())
         self._likes = Likes(self._services.talking.like)
         self._house = House(
@@ -198,6 +201,7 @@ class Gateway:
     def _lost(self, connection: Connection) -> None:
         self._callers.disconnect(connection.address)
         self._connections.discard(connection)
+        self._heartbeat.discard(connection)
         if not self._connections:
             self._is_empty.set()
         GATEWAY_CONNECTIONS.set(len(self._connections))
@@ -233,6 +237,7 @@ class Gateway:
         assert isinstance(connection, Connection)
         connection.begin()
         self._connections.add(connection)
+        self._heartbeat.add(connection)
         self._is_empty.clear()
         GATEWAY_CONNECTIONS.set(len(self._connections))
         await Conversation(connection, self._house).run()

@@ -155,3 +155,18 @@ def test_money_arrives_complete_and_in_order_unless_cut(steps: list[tuple[int | 
     assert got == expected
     positions = [to.text.index(gift.encode() + b'"') for gift in expected]
     assert positions == sorted(positions)
+
+
+def test_a_socket_that_fills_up_with_the_last_waiting_frame_keeps_what_comes_next() -> None:
+    to = Socket()
+    frames = [batch(name, gifts=1, texts=0) for name in "abc"]
+    to.backlog.pause()
+    to.backlog.offer(frames[0])
+    to.room = 1
+    to.backlog.resume()
+    assert to.backlog.is_paused
+    assert to.backlog.offer(frames[1])
+    assert to.backlog.offer(frames[2])
+    to.room = 10
+    to.backlog.resume()
+    assert to.frames == [frame.frame(JSON) for frame in frames]
