@@ -53,12 +53,12 @@ class Relay:
     async def drain(self) -> int:
         """Publish until the outbox is empty; returns how many events went out."""
         count = 0
+        out: list[int] = []
         async with self._draining:
-            while pending := await self._store.run(journal.unpublished):
+            while pending := await self._store.run(partial(journal.advance, seqs=out)):
                 for publication in by_room([one.event for one in pending]):
                     await self._bus.publish(publication)
-                seqs = [one.seq for one in pending]
-                await self._store.run(partial(journal.published, seqs=seqs))
+                out = [one.seq for one in pending]
                 count += len(pending)
         return count
 

@@ -56,7 +56,8 @@ class Services:
         await self.housekeeping.tick()
 
     async def stop(self) -> None:
-        """Write the likes down and publish the rest."""
+        """Answer the gifts that were accepted, write the likes down and publish the rest."""
+        await self.gifting.finish()
         await self.talking.write_likes()
         await self.relay.stop()
 

@@ -1,9 +1,9 @@
-"""The two statements that SQLite and PostgreSQL spell through their own constructs.
+"""The statements that SQLite and PostgreSQL spell through their own constructs.
 
 Statements are made once for each shape: making one costs more than running it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,8 +20,7 @@ SHAPES_MAX = 128
 @lru_cache(SHAPES_MAX)
 def _insert_new(dialect: str, table: Table) -> ReturningInsert[Any]:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    first = next(iter(table.primary_key.columns))
-    return insert(table).on_conflict_do_nothing().returning(first)
+    return insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 @lru_cache(SHAPES_MAX)
@@ -42,8 +41,22 @@ def insert_new(tx: Transaction, table: Table, values: Mapping[str, Any]) -> bool
     return tx.execute(_insert_new(tx.dialect.name, table), values).first() is not None
 
 
+def insert_new_rows(
+    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> set[tuple[Any, ...]]:
+    """Insert rows unless their keys are there; returns the keys of those that are new.
+
+    Give them in order of their keys, so that concurrent twins wait and never lock each other.
+    """
+    return {tuple(key) for key in tx.execute(_insert_new(tx.dialect.name, table), rows)}
+
+
 def put(
-    tx: Transaction, table: Table, values: Mapping[str, Any], *, replace: tuple[str, ...]
+    tx: Transaction,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    replace: tuple[str, ...],
 ) -> None:
-    """Insert a row, or replace these columns of the row that has its key."""
-    tx.execute(_put(tx.dialect.name, table, replace), values)
+    """Insert rows, or replace these columns of the rows that have their keys."""
+    tx.execute(_put(tx.dialect.name, table, replace), rows)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from liveroom.domain.events import Audience, Event, Fact
 from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
@@ -56,11 +56,12 @@ def append(
     facts: Sequence[Fact],
     *,
     new_id: NewId,
-    cid: str | None = None,
+    cids: Sequence[str] = (),
     add: Mapping[str, int] | None = None,
 ) -> list[Event]:
     """Number and keep facts for everybody, and raise the room's counters with them.
 
+    `cids` are the commands behind the first facts, in their order.
     Call it last: from here to the commit the room's other writers wait.
     """
     if any(fact.AUDIENCE is not Audience.ALL for fact in facts):
@@ -74,7 +75,7 @@ def append(
             at=place.at,
             fact=fact,
             n=first + index,
-            cid=cid if index == 0 else None,
+            cid=cids[index] if index < len(cids) else None,
         )
         for index, fact in enumerate(facts)
     ]
@@ -151,37 +152,52 @@ def personal_since(
 
 def unpublished(tx: Transaction, limit: int = OUTBOX_PAGE) -> list[Pending]:
     """List the oldest events the bus has not seen, in order."""
-    public = (
-        (events.c.tenant == outbox.c.tenant)
-        & (events.c.room == outbox.c.room)
-        & (events.c.n == outbox.c.number)
-        & outbox.c.member.is_(None)
-    )
-    personal = (
-        (personal_events.c.tenant == outbox.c.tenant)
-        & (personal_events.c.room == outbox.c.room)
-        & (personal_events.c.member == outbox.c.member)
-        & (personal_events.c.pn == outbox.c.number)
-    )
-    found: dict[int, Event] = {}
-    page = select(outbox).order_by(outbox.c.seq).limit(limit).subquery()
-    last = tx.execute(select(page.c.seq).order_by(page.c.seq.desc()).limit(1)).scalar()
-    if last is None:
-        return []
-    rows = tx.execute(select(outbox.c.seq, events).join(events, public).where(outbox.c.seq <= last))
-    found.update({row.seq: _event_of(row, n=row.n, cid=row.cid) for row in rows})
-    rows = tx.execute(
-        select(outbox.c.seq, personal_events)
-        .join(personal_events, personal)
-        .where(outbox.c.seq <= last)
-    )
-    found.update({row.seq: _event_of(row, pn=row.pn, to=row.member) for row in rows})
-    return [Pending(seq, found[seq]) for seq in sorted(found)]
+    return [_pending_of(row) for row in tx.execute(_UNPUBLISHED, {"at_most": limit})]
 
 
 def published(tx: Transaction, seqs: Sequence[int]) -> None:
     """Take events out of the outbox."""
-    tx.execute(delete(outbox).where(outbox.c.seq.in_(seqs)))
+    tx.execute(_PUBLISHED, {"seqs": seqs})
+
+
+def advance(tx: Transaction, seqs: Sequence[int]) -> list[Pending]:
+    """Take out what the bus has seen, and list what comes next."""
+    if seqs:
+        published(tx, seqs)
+    return unpublished(tx)
+
+
+def _public_or_personal(name: str) -> Any:
+    return func.coalesce(events.c[name], personal_events.c[name]).label(name)
+
+
+_UNPUBLISHED = (
+    select(outbox.c.seq, outbox.c.room, outbox.c.member, outbox.c.number, events.c.cid)
+    .add_columns(*(_public_or_personal(name) for name in ("id", "at", "kind", "fact")))
+    .outerjoin(
+        events,
+        (events.c.tenant == outbox.c.tenant)
+        & (events.c.room == outbox.c.room)
+        & (events.c.n == outbox.c.number)
+        & outbox.c.member.is_(None),
+    )
+    .outerjoin(
+        personal_events,
+        (personal_events.c.tenant == outbox.c.tenant)
+        & (personal_events.c.room == outbox.c.room)
+        & (personal_events.c.member == outbox.c.member)
+        & (personal_events.c.pn == outbox.c.number),
+    )
+    .order_by(outbox.c.seq)
+    .limit(bindparam("at_most"))
+)
+_PUBLISHED = delete(outbox).where(outbox.c.seq.in_(bindparam("seqs", expanding=True)))
+
+
+def _pending_of(row: Row[Any]) -> Pending:
+    if row.member is None:
+        return Pending(row.seq, _event_of(row, n=row.number, cid=row.cid))
+    return Pending(row.seq, _event_of(row, pn=row.number, to=row.member))
 
 
 def _row_of(event: Event) -> dict[str, Any]:

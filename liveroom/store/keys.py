@@ -4,7 +4,7 @@ The first command with a key leaves its answer or its 409; a later one with the 
 gets that back, another content is refused. A concurrent twin waits at the row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from liveroom.domain.ids import TenantId
 from liveroom.domain.refusals import Refused
-from liveroom.store.dialect import insert_new
+from liveroom.store.dialect import insert_new, insert_new_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import idempotency
 
@@ -37,6 +37,7 @@ _ANSWERED = update(idempotency).where(*_THIS).values(answer=bindparam("said"))
 _REFUSED = (
     update(idempotency).where(*_THIS).values(code=bindparam("said"), why=bindparam("because"))
 )
+_FORGOTTEN = delete(idempotency).where(*_THIS)
 _KNOWN = select(idempotency).where(*_THIS)
 
 
@@ -48,6 +49,14 @@ class Scope:
     command: str
     subject: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key and the digest of the command it was sent with."""
+
+    scope: Scope
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +93,10 @@ def once(
     A refusal with 409 undoes the effect but is remembered; any other exception undoes the
     key as well, because the caller's transaction fails with it.
     """
-    fingerprint = fingerprint_of(command)
-    where = {
-        "tenant": scope.tenant,
-        "command": scope.command,
-        "subject": scope.subject,
-        "key": scope.key,
-    }
-    if not insert_new(tx, idempotency, {**where, "fingerprint": fingerprint, "at": at}):
-        return _stored(tx, where, fingerprint, answer_type)
-    this = {f"of_{name}": value for name, value in where.items()}
+    claimed = Claim(scope, fingerprint_of(command))
+    if not insert_new(tx, idempotency, _row_of(claimed, at)):
+        return _stored(tx, claimed, answer_type)
+    this = _this(scope)
     savepoint = tx.begin_nested()
     try:
         answer = effect(tx)
@@ -109,11 +112,84 @@ def once(
     return Outcome(answer)
 
 
-def _stored(
-    tx: Transaction, where: dict[str, str], fingerprint: str, answer_type: type[Answer]
-) -> Outcome:
-    row = tx.execute(_KNOWN, {f"of_{name}": value for name, value in where.items()}).one()
-    if row.fingerprint != fingerprint:
+def claim(
+    tx: Transaction, claims: Sequence[Claim], *, at: int, answer_type: type[Answer]
+) -> list[Outcome | None]:
+    """Take the keys of commands that are carried out together, each key at most once.
+
+    Returns in their order: None where the command is new and to be carried out now, else
+    what it came to before. `settle` the new ones in the same transaction.
+    """
+    rows = sorted(
+        (_row_of(one, at) for one in claims), key=lambda row: (row["subject"], row["key"])
+    )
+    new = insert_new_rows(tx, idempotency, rows)
+    return [
+        None if _key_of(one.scope) in new else _recalled(tx, one, answer_type) for one in claims
+    ]
+
+
+def _recalled(tx: Transaction, claimed: Claim, answer_type: type[Answer]) -> Outcome:
+    try:
+        return _stored(tx, claimed, answer_type)
+    except Refused as refused:
+        return Outcome(None, refused, again=True)
+
+
+def settle(tx: Transaction, answers: Sequence[tuple[Scope, object | Refused]]) -> list[Outcome]:
+    """Leave with claimed keys what their commands came to: an answer, or a refusal.
+
+    A refusal with 409 is remembered; another one gives its key back.
+    """
+    said: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    forgotten: list[dict[str, Any]] = []
+    outcomes: list[Outcome] = []
+    for scope, answer in answers:
+        this = _this(scope)
+        if not isinstance(answer, Refused):
+            said.append({**this, "said": msgspec.json.encode(answer).decode()})
+            outcomes.append(Outcome(answer))
+            continue
+        if answer.status == STORED_STATUS:
+            refused.append({**this, "said": answer.code, "because": answer.why})
+        else:
+            forgotten.append(this)
+        outcomes.append(Outcome(None, answer))
+    for statement, rows in ((_ANSWERED, said), (_REFUSED, refused), (_FORGOTTEN, forgotten)):
+        if rows:
+            tx.execute(statement, rows)
+    return outcomes
+
+
+def _key_of(scope: Scope) -> tuple[str, str, str, str]:
+    return (scope.tenant, scope.command, scope.subject, scope.key)
+
+
+def _this(scope: Scope) -> dict[str, Any]:
+    return {
+        "of_tenant": scope.tenant,
+        "of_command": scope.command,
+        "of_subject": scope.subject,
+        "of_key": scope.key,
+    }
+
+
+def _row_of(claimed: Claim, at: int) -> dict[str, Any]:
+    scope = claimed.scope
+    return {
+        "tenant": scope.tenant,
+        "command": scope.command,
+        "subject": scope.subject,
+        "key": scope.key,
+        "fingerprint": claimed.fingerprint,
+        "at": at,
+    }
+
+
+def _stored(tx: Transaction, claimed: Claim, answer_type: type[Answer]) -> Outcome:
+    row = tx.execute(_KNOWN, _this(claimed.scope)).one()
+    if row.fingerprint != claimed.fingerprint:
         raise Refused("idempotency_mismatch")
     if row.code is not None:
         return Outcome(None, Refused(row.code, row.why), again=True)

@@ -1,6 +1,6 @@
 """Rows of members and of their relation to a room, read and written inside a command."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,13 +19,14 @@ COUNTED_ORDERS_MAX: Final = 200
 """Preferences are read from this many of somebody's latest orders."""
 
 
-_MEMBER = select(members).where(
-    members.c.tenant == bindparam("of_tenant"), members.c.id == bindparam("of_member")
+_MEMBERS = select(members).where(
+    members.c.tenant == bindparam("of_tenant"),
+    members.c.id.in_(bindparam("of_members", expanding=True)),
 )
-_RELATION = select(room_members).where(
+_RELATIONS = select(room_members).where(
     room_members.c.tenant == bindparam("of_tenant"),
     room_members.c.room == bindparam("of_room"),
-    room_members.c.member == bindparam("of_member"),
+    room_members.c.member.in_(bindparam("of_members", expanding=True)),
 )
 
 
@@ -49,17 +50,29 @@ class Guest:
 
 def find(tx: Transaction, tenant: TenantId, user: UserId) -> Member | None:
     """Read a member record."""
-    row = tx.execute(_MEMBER, {"of_tenant": tenant, "of_member": user}).first()
+    row = tx.execute(_MEMBERS, {"of_tenant": tenant, "of_members": [user]}).first()
     return _member_of(row) if row else None
 
 
 def guest(tx: Transaction, tenant: TenantId, room: RoomId | None, user: UserId) -> Guest:
     """Read somebody and their relation to a room."""
-    member = find(tx, tenant, user)
-    relation = None
+    return guests(tx, tenant, room, [user])[user]
+
+
+def guests(
+    tx: Transaction, tenant: TenantId, room: RoomId | None, users: Collection[UserId]
+) -> dict[UserId, Guest]:
+    """Read people and their relation to a room."""
+    these = {"of_tenant": tenant, "of_members": list(users)}
+    known = {row.id: _member_of(row) for row in tx.execute(_MEMBERS, these)}
+    relations: dict[str, Row[Any]] = {}
     if room is not None:
-        this = {"of_tenant": tenant, "of_room": room, "of_member": user}
-        relation = tx.execute(_RELATION, this).first()
+        found = tx.execute(_RELATIONS, {**these, "of_room": room})
+        relations = {row.member: row for row in found}
+    return {user: _guest_of(user, known.get(user), relations.get(user)) for user in users}
+
+
+def _guest_of(user: UserId, member: Member | None, relation: Row[Any] | None) -> Guest:
     return Guest(
         member=member or Member(id=user),
         known=member is not None,

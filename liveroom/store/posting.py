@@ -4,7 +4,7 @@ Accounts with a floor have a balance row, locked in order of names; the others a
 lines, so that two gifts to one host never wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -16,11 +16,10 @@ from liveroom.domain.ledger import (
     Balance,
     Bundle,
     Line,
-    check_sums,
-    net_amounts,
     post,
 )
-from liveroom.store.dialect import insert_new
+from liveroom.domain.refusals import Refused
+from liveroom.store.dialect import insert_new_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import accounts, bundles, ledger_lines
 
@@ -44,12 +43,18 @@ ISSUER = Account("issuer", "coins", "issued")
 
 _THIS = (accounts.c.tenant == bindparam("of_tenant"), accounts.c.id == bindparam("of_account"))
 _BALANCE = select(accounts.c.balance, accounts.c.version).where(*_THIS)
-_LOCKED_BALANCE = _BALANCE.with_for_update()
+_LOCKED_BALANCES = (
+    select(accounts.c.id, accounts.c.balance, accounts.c.version)
+    .where(accounts.c.tenant == bindparam("of_tenant"))
+    .where(accounts.c.id.in_(bindparam("of_accounts", expanding=True)))
+    .order_by(accounts.c.id)
+    .with_for_update()
+)
 _FOLLOW_ON = (
     update(accounts)
     .where(*_THIS, accounts.c.version == bindparam("after_version"))
     .where(accounts.c.balance + bindparam("by") == bindparam("new_balance"))
-    .values(balance=bindparam("new_balance"), version=bindparam("after_version") + 1)
+    .values(balance=bindparam("new_balance"), version=bindparam("new_version"))
 )
 _NEW_BUNDLE = insert(bundles)
 _NEW_LINES = insert(ledger_lines)
@@ -72,39 +77,102 @@ def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -
         Refused: the unit's code when a guarded account would fall below its floor.
 
     """
-    guarded = [account for account in net_amounts(bundle) if account.floor is not None]
-    balances = {account.id: _lock(tx, tenant, account) for account in guarded}
-    lines = post(balances, bundle)
-    check_sums(lines)
-    for line in lines:
-        if line.account.floor is not None:
-            _write_balance(tx, tenant, line)
-    head = {"tenant": tenant, "id": bundle.id, "cause": bundle.cause, "ref": bundle.ref, "at": at}
-    tx.execute(_NEW_BUNDLE, head)
-    tx.execute(_NEW_LINES, [_row_of(tenant, bundle, line) for line in lines])
-    return {line.account.id: line for line in lines}
+    (posted,) = post_bundles(tx, tenant, [bundle], at=at)
+    if isinstance(posted, Refused):
+        raise posted
+    return posted
 
 
-def _lock(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
-    row = tx.execute(_LOCKED_BALANCE, _this(tenant, account)).first()
-    if row is None:
-        values = {
-            "tenant": tenant,
-            "id": account.id,
-            "owner": account.owner,
-            "unit": account.unit,
-            "purpose": account.purpose,
-            "floor": account.floor,
+def post_bundles(
+    tx: Transaction, tenant: TenantId, posting: Sequence[Bundle], *, at: int
+) -> list[dict[str, Line] | Refused]:
+    """Post bundles one after another; returns for each its lines by account id, or its refusal.
+
+    A refused bundle writes nothing; those after it go on from where it found the accounts.
+    """
+    ends = (end for bundle in posting for t in bundle.transfers for end in (t.debit, t.credit))
+    guarded = {end.id: end for end in ends if end.floor is not None}
+    before = _lock(tx, tenant, guarded)
+    balances = dict(before)
+    posted: list[dict[str, Line] | Refused] = []
+    heads: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for bundle in posting:
+        try:
+            lines = post(balances, bundle)
+        except Refused as refused:
+            posted.append(refused)
+            continue
+        for line in lines:
+            if line.account.floor is not None:
+                balances[line.account.id] = Balance(line.balance, line.version)
+            rows.append(_row_of(tenant, bundle, line))
+        heads.append(
+            {"tenant": tenant, "id": bundle.id, "cause": bundle.cause, "ref": bundle.ref, "at": at}
+        )
+        posted.append({line.account.id: line for line in lines})
+    if heads:
+        _write_balances(tx, tenant, before, balances)
+        tx.execute(_NEW_BUNDLE, heads)
+        tx.execute(_NEW_LINES, rows)
+    return posted
+
+
+def _lock(tx: Transaction, tenant: TenantId, guarded: Mapping[str, Account]) -> dict[str, Balance]:
+    """Lock guarded accounts in order of their names, and open those that are missing."""
+    if not guarded:
+        return {}
+    this = {"of_tenant": tenant, "of_accounts": sorted(guarded)}
+    found = {
+        row.id: Balance(row.balance, row.version) for row in tx.execute(_LOCKED_BALANCES, this)
+    }
+    missing = [guarded[id] for id in sorted(guarded) if id not in found]
+    if missing:
+        insert_new_rows(tx, accounts, [_opened(tenant, account) for account in missing])
+        this["of_accounts"] = [account.id for account in missing]
+        found |= {id: Balance(*held) for id, *held in tx.execute(_LOCKED_BALANCES, this)}
+    return found
+
+
+def _opened(tenant: TenantId, account: Account) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "id": account.id,
+        "owner": account.owner,
+        "unit": account.unit,
+        "purpose": account.purpose,
+        "floor": account.floor,
+    }
+
+
+def _write_balances(
+    tx: Transaction,
+    tenant: TenantId,
+    before: Mapping[str, Balance],
+    after: Mapping[str, Balance],
+) -> None:
+    """Write what the accounts hold now, each only if it is as it was read.
+
+    PostgreSQL's driver does not count the rows of many updates; there, as everywhere, a
+    version that somebody else took fails at the lines, where it is unique.
+    """
+    changes = [
+        {
+            "of_tenant": tenant,
+            "of_account": id,
+            "after_version": before[id].version,
+            "new_version": now.version,
+            "by": now.amount - before[id].amount,
+            "new_balance": now.amount,
         }
-        insert_new(tx, accounts, values)
-        row = tx.execute(_LOCKED_BALANCE, _this(tenant, account)).one()
-    return Balance(row.balance, row.version)
-
-
-def _write_balance(tx: Transaction, tenant: TenantId, line: Line) -> None:
-    change = {"after_version": line.version - 1, "by": line.amount, "new_balance": line.balance}
-    written = tx.execute(_FOLLOW_ON, {**_this(tenant, line.account), **change})
-    assert written.rowcount == 1, f"{line.account.id} changed under its lock"
+        for id, now in after.items()
+        if id in before and now != before[id]
+    ]
+    if not changes:
+        return
+    written = tx.execute(_FOLLOW_ON, changes)
+    counts = len(changes) == 1 or tx.dialect.supports_sane_multi_rowcount
+    assert not counts or written.rowcount == len(changes), "an account changed under its lock"
 
 
 def _row_of(tenant: TenantId, bundle: Bundle, line: Line) -> dict[str, Any]:

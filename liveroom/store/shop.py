@@ -35,7 +35,7 @@ def put_product(tx: Transaction, tenant: TenantId, product: Product, *, at: int)
         "image": product.image,
     }
     values = {"tenant": tenant, "id": product.id, "created_at": at, **changed}
-    put(tx, products, values, replace=tuple(changed))
+    put(tx, products, [values], replace=tuple(changed))
 
 
 def find_product(tx: Transaction, tenant: TenantId, product: str) -> Product | None:

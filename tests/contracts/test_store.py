@@ -143,7 +143,7 @@ async def test_room_numbers_have_no_gaps_under_concurrency_and_refusals(store: S
 async def test_events_come_back_as_they_went_in_and_only_those_missed(store: Store) -> None:
     facts = [sold("一"), sold("二"), sold("三")]
     made = await store.run(
-        lambda tx: journal.append(tx, PLACE, facts, new_id=new_id, cid="c1", add={"orders": 3})
+        lambda tx: journal.append(tx, PLACE, facts, new_id=new_id, cids=["c1"], add={"orders": 3})
     )
     assert [event.cid for event in made] == ["c1", None, None]
     assert await store.run(lambda tx: journal.since(tx, TENANT, ROOM, 0)) == made
