@@ -30,7 +30,11 @@ CODE_MAX = 4_999
 _WHOLE_ID = ID_PATTERN.removesuffix("$") + r"\Z"
 
 Id = Annotated[str, Meta(pattern=_WHOLE_ID)]
-CommandKey = Annotated[str, Meta(min_length=1, max_length=COMMAND_ID_LENGTH_MAX)]
+# A control character in a key is a mistake, and a NUL is nothing that every store can keep.
+COMMAND_KEY_PATTERN = r"^[^\x00-\x1f\x7f]+\Z"
+CommandKey = Annotated[
+    str, Meta(min_length=1, max_length=COMMAND_ID_LENGTH_MAX, pattern=COMMAND_KEY_PATTERN)
+]
 Token_ = Annotated[str, Meta(max_length=TOKEN_LENGTH_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX)]
 Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]

@@ -15,6 +15,7 @@ from liveroom.edge.api.table import (
     ANYONE,
     BEARERS,
     MERCHANTS,
+    PRINTED,
     Amount,
     Call,
     Id,
@@ -32,7 +33,7 @@ CURSOR_CHARS_MAX = 200
 PAGES = {Role.HOST: "studio", Role.MODERATOR: "studio", Role.MERCHANT: "board", Role.ADMIN: "board"}
 """Which page a ticket of a role opens; others open the player."""
 
-MemberName = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX)]
+MemberName = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX, pattern=PRINTED)]
 
 
 class MemberBody(msgspec.Struct, frozen=True, kw_only=True):

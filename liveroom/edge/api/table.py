@@ -28,9 +28,11 @@ PATH_ID_CHARS_MAX = 64
 Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=PATH_ID_CHARS_MAX)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 Amount = Annotated[int, msgspec.Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)]
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Url = Annotated[str, msgspec.Meta(max_length=2_048)]
-Name = Annotated[str, msgspec.Meta(max_length=200)]
+PRINTED = r"^[^\x00-\x1f\x7f]*\Z"
+"""Text without control characters: none belongs in a name, and no store keeps them all."""
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=PRINTED)]
+Url = Annotated[str, msgspec.Meta(max_length=2_048, pattern=PRINTED)]
+Name = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTED)]
 
 
 class Credential(StrEnum):

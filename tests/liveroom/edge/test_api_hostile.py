@@ -153,6 +153,26 @@ async def test_ids_outside_their_pattern_are_refused_by_name(house: House, path:
     assert await state(house) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/rooms", "title"),
+        ("/v1/rooms", "cover"),
+        ("/v1/products", "title"),
+        ("/v1/products", "category"),
+        ("/v1/products", "image"),
+        ("/v1/members", "name"),
+        ("/v1/tickets", "name"),
+    ],
+)
+async def test_control_characters_are_refused_by_name(house: House, path: str, field: str) -> None:
+    before = await state(house)
+    for text in ("a\x00b", "\x1b[2Jowned", "a\r\nb", "a\n", "\x7f"):
+        answer = await send(house, path, changed(GOOD[path], field, text))
+        assert (answer.status_code, answer.json()["field"]) == (422, field), text
+    assert await state(house) == before
+
+
 NOT_JSON = [
     b"", b"{", b"\xff\xfe", b"\x00", b"{}{}", b'{"x":NaN}', b'{"x":Infinity}', b"{'x':1}",
     b'{"x":1,}', b'{"x":"\xff"}', b'{"x":"\\ud800"}',

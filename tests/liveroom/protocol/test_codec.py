@@ -204,3 +204,20 @@ def test_any_map_gives_a_message_or_a_documented_error(t: str, fields: dict[str,
     with suppress(WireError):
         found = MSGPACK.decode(msgspec.msgpack.encode({"t": t} | fields))
         assert isinstance(found, Unusable | Hello | Say | Like | Gift | Ask | Token | Ping)
+
+
+@pytest.mark.parametrize("id_", ["a\x00", "\x1b[2J", "a\n", "\x7f"])
+def test_a_key_with_control_characters_is_refused_and_told(id_: str) -> None:
+    shapes: list[dict[str, Any]] = [
+        {"t": "gift", "gift": "rose"},
+        {"t": "say", "text": "x"},
+        {"t": "ask", "do": "me"},
+    ]
+    for fields in shapes:
+        {"t": "gift", "gift": "rose"},
+        {"t": "say", "text": "x"},
+        {"t": "ask", "do": "me"},
+    ):
+        found = MSGPACK.decode(msgspec.msgpack.encode(fields | {"id": id_}))
+        assert isinstance(found, Unusable)
+        assert (found.code, found.id) == ("invalid", id_)
