@@ -1,5 +1,6 @@
 /** The liveroom SDK: a room in one import, without a framework. */
 
+export { freshId } from './ids'
 export * from './events'
 export { connect, Room, type ConnectOptions, type RoomListeners } from './room'
 export { isFinal, type RoomPhase, type RoomState } from './state'

@@ -12,6 +12,7 @@ import { Emitter } from './emitter'
 import type { Counters, EventOf, Kind, RoomCard, RoomEvent, Snapshot, You } from './events'
 import type { Resume, ServerFrame, WelcomeFrame } from './frames'
 import { Api, Refusal, type Joined } from './http'
+import { freshId } from './ids'
 import { Likes } from './likes'
 import { Link, type SocketMaker } from './link'
 import { Recent } from './recent'
@@ -78,7 +79,7 @@ export class Room extends Emitter<RoomListeners> {
     super()
     this.api = new Api(options.baseUrl, options.fetch)
     this.random = options.random ?? Math.random
-    this.newId = options.newId ?? (() => globalThis.crypto.randomUUID())
+    this.newId = options.newId ?? freshId
     this.token = options.token ?? null
     this.held = options.hold ? [] : null
     this.joined = new Promise((resolve) => {

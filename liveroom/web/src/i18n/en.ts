@@ -39,7 +39,7 @@ export const en: Messages = {
     less: 'Less', add: 'More', pay: 'Pay {amount}', paying: 'Paying…', confirming: 'Paid, confirming your order…', late: 'This takes a little longer. Your order is safe, keep watching.',
     paid: 'It is yours', paidHint: 'Thank you! The host has your order', nth: 'Your order no. {n} in this room', order: 'Order', amount: 'Paid', keep: 'Keep watching',
     age: 'Please confirm that you are 18 or older', ageConfirm: 'I am 18 or older, confirm and pay', failed: 'The payment did not go through', again: 'Try again',
-    explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product',
+    explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product', drawer: 'All products', take: 'Buy', empty: 'Nothing is on offer yet',
   },
   welcome: {
     back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} order with us so far | {n} orders with us so far', visits: 'Visit no. {n} to this room',
@@ -49,7 +49,7 @@ export const en: Messages = {
     title: 'My card', level: 'Level', next: '{amount} more to {tier}', top: 'You are at the top level', coins: 'Coins', points: 'Points', orders: 'Orders', visits: 'Visits',
     ledger: 'Statement', noLedger: 'Nothing here yet', anonymous: 'Guest', balance: 'Balance {n}', following: 'Following',
   },
-  cause: { gift: 'Gift sent', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
+  cause: { gift: '{name} sent', received: '{name} received', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
   unit: { coins: 'coins', points: 'points' },
   studio: {
     title: 'Studio', preview: 'Preview', camera: 'Camera', microphone: 'Microphone', screen: 'Share screen', stopScreen: 'Stop sharing', off: 'Off', noDevice: 'No device found',
@@ -58,7 +58,7 @@ export const en: Messages = {
     ready: 'Ready', away: 'Viewers are waiting', takeOver: 'You are live somewhere else. Take over here?', takeOverHint: 'The other stream is cut at once; viewers stay connected.', takeOverDo: 'Take over',
     hostLive: 'Another host is live in this room; wait until they have ended', bitrate: 'Bitrate', loss: 'Loss', fps: 'Frames', size: 'Size', delay: 'Round trip',
     chat: 'Chat', say: 'Say something as the host…', thank: 'Thank', pin: 'Pin', thankText: 'Thank you, {name}!', welcomeText: 'Welcome, {name}!', quick: 'Quick actions',
-    recognition: 'Regulars', recognitionEmpty: 'Returning customers appear here', visits: 'Visit no. {n}', firstVisit: 'First visit', bought: 'bought {title} {days} day ago | bought {title} {days} days ago', boughtToday: 'bought {title} today',
+    recognition: 'Regulars', recognitionEmpty: 'Returning customers appear here', visits: 'Visit no. {n}', firstVisit: 'First time in the room', bought: 'bought {title} {days} day ago | bought {title} {days} days ago', boughtToday: 'bought {title} today',
     orders: '{n} order | {n} orders', noOrders: 'No orders yet', prefers: 'Likes', suggest: 'You could say', thankOne: 'Thank', dismiss: 'Later', fresh: '{n} new', thanked: 'Thanked {name}',
     products: 'Products', productsEmpty: 'No products yet', pinDo: 'Pin', unpin: 'Unpin', pinned: 'Pinned', stock: '{n} in stock', unlimited: 'Unlimited',
     numbers: 'Numbers now', tabCamera: 'Camera', tabChat: 'Chat', tabGuests: 'Regulars', tabProducts: 'Products', forbidden: 'This link cannot go live. Use the host link',

@@ -37,7 +37,7 @@ export const zh = {
     less: '减少', add: '增加', pay: '确认支付 {amount}', paying: '正在支付…', confirming: '支付成功，正在确认订单…', late: '确认稍慢，订单不会丢失，可放心继续观看',
     paid: '购买成功', paidHint: '感谢支持！主播已收到你的订单', nth: '这是你在本直播间的第 {n} 单', order: '订单号', amount: '实付', keep: '继续看直播',
     age: '付款前请确认已满 18 周岁', ageConfirm: '我已满 18 周岁，确认并支付', failed: '支付没有完成', again: '再试一次',
-    explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品',
+    explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品', drawer: '全部商品', take: '去购买', empty: '还没有上架商品',
   },
   welcome: {
     back: '欢迎回来', name: '欢迎回来，{name}', tier: '尊贵的{tier}会员', orders: '已在本店下单 {n} 次', visits: '第 {n} 次来到直播间',
@@ -47,7 +47,7 @@ export const zh = {
     title: '我的', level: '会员等级', next: '再买 {amount} 到{tier}', top: '已是最高等级', coins: '金币', points: '积分', orders: '订单', visits: '到访',
     ledger: '账单明细', noLedger: '还没有记录', anonymous: '游客', balance: '余额 {n}', following: '已关注',
   },
-  cause: { gift: '送出礼物', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
+  cause: { gift: '送出{name}', received: '收到{name}', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
   unit: { coins: '金币', points: '积分' },
   studio: {
     title: '开播台', preview: '预览', camera: '摄像头', microphone: '麦克风', screen: '共享屏幕', stopScreen: '停止共享', off: '关闭', noDevice: '未找到设备',
@@ -56,7 +56,7 @@ export const zh = {
     ready: '准备就绪', away: '观众正在等待', takeOver: '你已在另一处直播，接管到这里？', takeOverHint: '另一处的推流会立即断开，观众不会掉线。', takeOverDo: '接管直播',
     hostLive: '另一位主播正在直播，结束后才能开播', bitrate: '码率', loss: '丢包', fps: '帧率', size: '分辨率', delay: '往返',
     chat: '聊天', say: '以主播身份发言…', thank: '感谢', pin: '讲解', thankText: '感谢 {name}！', welcomeText: '欢迎 {name}！', quick: '快捷操作',
-    recognition: '老客识别', recognitionEmpty: '老客人进来时会出现在这里', visits: '第 {n} 次来', firstVisit: '第一次来', bought: '上次 {days} 天前买了{title}', boughtToday: '今天买了{title}',
+    recognition: '老客识别', recognitionEmpty: '老客人进来时会出现在这里', visits: '第 {n} 次来', firstVisit: '首次进直播间', bought: '上次 {days} 天前买了{title}', boughtToday: '今天买了{title}',
     orders: '{n} 单', noOrders: '还没下过单', prefers: '偏好', suggest: '可以说', thankOne: '一键感谢', dismiss: '稍后', fresh: '{n} 条新提醒', thanked: '已感谢 {name}',
     products: '商品', productsEmpty: '还没有商品', pinDo: '讲解', unpin: '取消讲解', pinned: '讲解中', stock: '库存 {n}', unlimited: '不限量',
     numbers: '实时数据', tabCamera: '画面', tabChat: '聊天', tabGuests: '老客', tabProducts: '商品', forbidden: '这个链接不能开播，请使用主播链接',

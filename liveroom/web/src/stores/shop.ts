@@ -1,6 +1,6 @@
 /** Buying without leaving the video: the pinned product and one purchase at a time. */
 
-import { Refusal, type Product, type ReceiptEvent, type Room } from '@sdk'
+import { freshId, Refusal, type Product, type ReceiptEvent, type Room } from '@sdk'
 import { reactive } from 'vue'
 
 export type Purchase =
@@ -49,7 +49,7 @@ export function shopStore(room: Room, roomId: string): ShopStore {
           ? { step: 'age', product, quantity }
           : { step: 'refused', product, quantity, code: refusal.code, why: refusal.why }
       // a stored 409 would come again under the same key
-      if (refusal.status === 409 || refusal.code === 'age_unconfirmed') key = crypto.randomUUID()
+      if (refusal.status === 409 || refusal.code === 'age_unconfirmed') key = freshId()
     }
   }
 
@@ -66,7 +66,7 @@ export function shopStore(room: Room, roomId: string): ShopStore {
     purchase: { step: 'idle' },
     late: false,
     open(product) {
-      key = crypto.randomUUID()
+      key = freshId()
       store.purchase = { step: 'choosing', product }
     },
     close: () => (store.purchase = { step: 'idle' }),
