@@ -40,7 +40,7 @@ REGULAR_ORDERS: Final = 2
 AWAY_S: Final = (5.0, 25.0)
 """Before a shopper who left comes back."""
 
-_WEIGHTS: Final = {Deed.SAY: 45, Deed.LIKE: 30, Deed.GIFT: 14, Deed.BUY: 11}
+_WEIGHTS: Final = {Deed.SAY: 45, Deed.LIKE: 30, Deed.GIFT: 14, Deed.BUY: 5}
 _GIFTS: Final = {"rose": 60, "heart": 25, "tea": 15, "cheer": 5, "fireworks": 2}
 _ROSES_MAX: Final = 5
 
