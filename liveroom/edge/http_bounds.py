@@ -7,7 +7,7 @@ read the answer. All are ended here, without our own code; bodies are bounded by
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_BYTES_MAX = 32 * 1024
 """Request line and headers together; more is answered with 431 and the connection closed.
@@ -55,6 +55,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
         self._reader_watch: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; its first request must come soon."""
@@ -65,6 +66,9 @@ class BoundedHttp(HttpToolsProtocol):
         """Let go of a connection."""
         self._disarm()
         self._unwatch()
+        self.pipeline.clear()
+        if self._answering is not None:  # uvicorn tells the request read last, not this one
+            self._answering.disconnected = True
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -109,6 +113,10 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
         self._disarm()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self._end)

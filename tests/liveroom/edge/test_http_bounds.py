@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from litestar import Litestar, Request, Response, route
 
 from liveroom.config import Address
@@ -21,6 +23,12 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @pytest.fixture
 async def listener() -> AsyncIterator[Listener]:
+    async with serving() as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Listener]:
     async def echo(request: Request) -> Response[bytes]:  # type: ignore[type-arg]
         return Response(await request.body(), media_type="application/octet-stream")
 
@@ -174,3 +182,24 @@ async def test_what_is_no_http_gets_a_problem_document(listener: Listener) -> No
         assert found.startswith(b"HTTP/1.1 400")
         assert b'"code":"bad_request"' in found
         streams[1].close()
+
+
+def test_who_leaves_amid_piled_up_requests_writes_no_tracebacks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        request = b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n"
+        async with serving() as listener:
+            for _ in range(3):
+                streams = await asyncio.open_connection("127.0.0.1", listener.port, limit=1024)
+                streams[1].write(request * 20)
+                assert await streams[0].read(1024)
+                streams[1].transport.abort()
+            good = await connect(listener)
+            for _ in range(20):  # until all of theirs had their turn
+                good[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert (await answer(good)).startswith(b"HTTP/1.1 200")
+            good[1].close()
+
+    uvloop.run(scenario())  # as in production: its sockets refuse writes after their end
+    assert [record for record in caplog.records if record.exc_info] == []
