@@ -213,7 +213,7 @@ def _continue_combos(tx: Transaction, place: Place, asked: Sequence[_Asked]) -> 
     where = {"of_tenant": place.tenant, "of_room": place.room, "of_members": senders}
     running = {
         (member, gift): Combo(count=count, at=at)
-        for member, gift, count, at in tx.execute(_COMBOS, where)
+        for member, gift, count, at in tx.execute(_COMBOS, where).all()
     }
     changed: dict[tuple[UserId, str], Combo] = {}
     counts: list[int] = []

@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from liveroom.domain.events import Audience, Event, Fact
 from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
-from liveroom.store.dialect import insert_new
+from liveroom.store.dialect import insert_new, write_rows
 from liveroom.store.port import OUTBOX_WRITTEN, Transaction
 from liveroom.store.tables import (
     events,
@@ -81,8 +81,9 @@ def append(
     ]
     if made:
         where = {"tenant": place.tenant, "room": place.room}
-        tx.execute(_NEW_EVENTS, [{**where, "n": e.n, "cid": e.cid, **_row_of(e)} for e in made])
-        tx.execute(_NEW_OUTBOX, [{**where, "member": None, "number": e.n} for e in made])
+        kept = [{**where, "n": event.n, "cid": event.cid, **_row_of(event)} for event in made]
+        write_rows(tx, _NEW_EVENTS, kept)
+        write_rows(tx, _NEW_OUTBOX, [{**where, "number": event.n} for event in made])
         tx.info[OUTBOX_WRITTEN] = True
     return made
 
@@ -152,7 +153,7 @@ def personal_since(
 
 def unpublished(tx: Transaction, limit: int = OUTBOX_PAGE) -> list[Pending]:
     """List the oldest events the bus has not seen, in order."""
-    return [_pending_of(row) for row in tx.execute(_UNPUBLISHED, {"at_most": limit})]
+    return [_pending_of(row) for row in tx.execute(_UNPUBLISHED, {"at_most": limit}).all()]
 
 
 def published(tx: Transaction, seqs: Sequence[int]) -> None:

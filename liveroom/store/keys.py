@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from liveroom.domain.ids import TenantId
 from liveroom.domain.refusals import Refused
-from liveroom.store.dialect import insert_new, insert_new_rows
+from liveroom.store.dialect import insert_new, insert_new_rows, write_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import idempotency
 
@@ -158,7 +158,7 @@ def settle(tx: Transaction, answers: Sequence[tuple[Scope, object | Refused]]) -
         outcomes.append(Outcome(None, answer))
     for statement, rows in ((_ANSWERED, said), (_REFUSED, refused), (_FORGOTTEN, forgotten)):
         if rows:
-            tx.execute(statement, rows)
+            write_rows(tx, statement, rows)
     return outcomes
 
 

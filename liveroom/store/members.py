@@ -64,10 +64,10 @@ def guests(
 ) -> dict[UserId, Guest]:
     """Read people and their relation to a room."""
     these = {"of_tenant": tenant, "of_members": list(users)}
-    known = {row.id: _member_of(row) for row in tx.execute(_MEMBERS, these)}
+    known = {row.id: _member_of(row) for row in tx.execute(_MEMBERS, these).all()}
     relations: dict[str, Row[Any]] = {}
     if room is not None:
-        found = tx.execute(_RELATIONS, {**these, "of_room": room})
+        found = tx.execute(_RELATIONS, {**these, "of_room": room}).all()
         relations = {row.member: row for row in found}
     return {user: _guest_of(user, known.get(user), relations.get(user)) for user in users}
 

@@ -19,7 +19,7 @@ from liveroom.domain.ledger import (
     post,
 )
 from liveroom.domain.refusals import Refused
-from liveroom.store.dialect import insert_new_rows
+from liveroom.store.dialect import insert_new_rows, write_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import accounts, bundles, ledger_lines
 
@@ -113,8 +113,8 @@ def post_bundles(
         posted.append({line.account.id: line for line in lines})
     if heads:
         _write_balances(tx, tenant, before, balances)
-        tx.execute(_NEW_BUNDLE, heads)
-        tx.execute(_NEW_LINES, rows)
+        write_rows(tx, _NEW_BUNDLE, heads)
+        write_rows(tx, _NEW_LINES, rows)
     return posted
 
 
@@ -130,7 +130,7 @@ def _lock(tx: Transaction, tenant: TenantId, guarded: Mapping[str, Account]) -> 
     if missing:
         insert_new_rows(tx, accounts, [_opened(tenant, account) for account in missing])
         this["of_accounts"] = [account.id for account in missing]
-        found |= {id: Balance(*held) for id, *held in tx.execute(_LOCKED_BALANCES, this)}
+        found |= {id: Balance(*held) for id, *held in tx.execute(_LOCKED_BALANCES, this).all()}
     return found
 
 
@@ -170,7 +170,7 @@ def _write_balances(
     ]
     if not changes:
         return
-    written = tx.execute(_FOLLOW_ON, changes)
+    written = write_rows(tx, _FOLLOW_ON, changes)
     counts = len(changes) == 1 or tx.dialect.supports_sane_multi_rowcount
     assert not counts or written.rowcount == len(changes), "an account changed under its lock"
 
