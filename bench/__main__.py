@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from bench import media as media_run
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.server import ServerFailed, UnderTest, own_server
 
@@ -58,6 +59,40 @@ def join(
     try:
         with nullcontext(given) if given else own_server(source) as test:
             report = asyncio.run(measure(test, plan, console))
+    except ServerFailed as failed:
+        console.print(str(failed), markup=False)
+        raise typer.Exit(1) from failed
+    report.show(console)
+    report.save(json, html)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def media(
+    viewers: Annotated[int, typer.Option(min=1, max=media_run.VIEWERS_MAX, help="How many.")] = 50,
+    pps: Annotated[
+        float, typer.Option(min=60, max=media_run.PPS_MAX, help="What the host sends a second.")
+    ] = 345,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to measure.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.1, max=RATE_MAX, help="Joins a second.")] = 20,
+    source: Annotated[
+        str | None, typer.Option(help="A file or test: to publish, instead of plain packets.")
+    ] = None,
+    fanout: Annotated[str, typer.Option(help="best, or python for the reference.")] = "best",
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Measure the server's CPU per delivered packet beside loops that only send."""
+    if fanout not in ("best", "python"):
+        raise typer.BadParameter("best or python", param_hint="--fanout")
+    console = Console()
+    plan = media_run.Plan(viewers=viewers, rate_per_s=rate, seconds=seconds)
+    publisher = {"pps": pps} if source is None else {}
+    facts = {"host": source or f"{pps:g} packets a second", "fan-out": fanout}
+    try:
+        with own_server(source or "test:", extra={"SFU_FANOUT": fanout}, **publisher) as test:
+            report = media_run.measure(test, plan, console, facts)
     except ServerFailed as failed:
         console.print(str(failed), markup=False)
         raise typer.Exit(1) from failed

@@ -7,8 +7,10 @@ counts while it stays. One asyncio datagram endpoint and one timer a viewer; not
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
+import socket
 import struct
 import time
 from dataclasses import dataclass, field
@@ -30,6 +32,9 @@ CHECK_INTERVAL_S = 0.05
 KEEPALIVE_S = 5.0
 PRIORITY = 0x6E7F00FF
 STEPS = ("http", "whep", "ice", "dtls", "first_packet", "first_frame", "hello", "welcome")
+
+
+_SCRATCH = bytearray(2048)
 
 
 class EntryFailed(Exception):  # noqa: N818 - counted by reason
@@ -68,6 +73,9 @@ class Factory:
 class LightViewer(asyncio.DatagramProtocol):
     """One viewer. Call `enter`, look at `packets` while it stays, then `leave`."""
 
+    awaited: tuple[str, ...] = ("ice", "dtls", "first_packet")
+    """What belongs to entering, after the answer."""
+
     def __init__(
         self,
         factory: Factory,
@@ -96,6 +104,9 @@ class LightViewer(asyncio.DatagramProtocol):
         self._waits: dict[str, asyncio.Future[None]] = {}
         self._frame = FrameSample() if wants_frame else None
         self._checked = self._decrypted = False
+        self._drained: socket.socket | None = None
+        self.arrivals: list[tuple[float, int]] | None = None
+        """When and how large: kept by `drain` when this is a list."""
         self.resource: str | None = None
         self.joined: Joined | None = None
         self.steps = Steps()
@@ -112,7 +123,7 @@ class LightViewer(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         self._began = time.monotonic()
         step = "http"
-        waits = ["ice", "dtls", "first_packet"] + (["first_frame"] if self._frame else [])
+        waits = [*self.awaited] + (["first_frame"] if self._frame else [])
         self._waits = {name: loop.create_future() for name in waits}
         try:
             async with asyncio.timeout(timeout_s):
@@ -140,6 +151,32 @@ class LightViewer(asyncio.DatagramProtocol):
             for wait in self._waits.values():
                 wait.cancel()
 
+    def drain(self) -> None:
+        """From now on read many datagrams a wakeup and only count them.
+
+        The endpoint goes on to read one a wakeup; this empties the rest of the same socket.
+        """
+        assert self._transport is not None
+        sock = self._transport.get_extra_info("socket")
+        self._drained = socket.socket(fileno=os.dup(sock.fileno()))
+        self._drained.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._drained.fileno(), self._count_all)
+
+    def _count_all(self) -> None:
+        assert self._drained is not None
+        receive = self._drained.recv_into
+        buffer, arrivals = _SCRATCH, self.arrivals
+        try:
+            while True:
+                size = receive(buffer)
+                if buffer[0] >= 128:
+                    self.packets += 1
+                    self.bytes += size
+                    if arrivals is not None:
+                        arrivals.append((time.monotonic(), size))
+        except BlockingIOError:
+            pass
+
     async def leave(self) -> None:
         """DELETE the session and close the socket."""
         if self._timer is not None:
@@ -147,6 +184,9 @@ class LightViewer(asyncio.DatagramProtocol):
         if self.resource is not None:
             with contextlib.suppress(httpx.HTTPError):
                 await self._http.delete(self.resource, headers=self._headers)
+        if self._drained is not None:
+            asyncio.get_running_loop().remove_reader(self._drained.fileno())
+            self._drained.close()
         if self._transport is not None:
             self._transport.close()
 
@@ -154,10 +194,15 @@ class LightViewer(asyncio.DatagramProtocol):
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
-    async def _post(self) -> _Answer:
+    def _target(self) -> tuple[str, str]:
+        """Return where to post and what."""
         assert self.joined is not None
-        url = urljoin(f"{self._base_url.rstrip('/')}/", self.joined.whep_url)
         offer = write_offer(self._ufrag, self._pwd, self._factory.fingerprint)
+        return self.joined.whep_url, offer
+
+    async def _post(self) -> _Answer:
+        path, offer = self._target()
+        url = urljoin(f"{self._base_url.rstrip('/')}/", path)
         reply = await self._http.post(
             url, content=offer, headers={"Content-Type": "application/sdp", **self._headers}
         )
@@ -205,6 +250,8 @@ class LightViewer(asyncio.DatagramProtocol):
         if first >= 128:
             self.packets += 1
             self.bytes += len(data)
+            if self.arrivals is not None:
+                self.arrivals.append((time.monotonic(), len(data)))
             if not self._decrypted or self._frame is not None:
                 self._decrypt(data)
         elif first < 4:

@@ -46,6 +46,7 @@ class Report:
     figures: Mapping[str, float | int | None]
     distributions: Sequence[Distribution]
     failures: Mapping[str, int] = field(default_factory=dict)
+    curve: str = "Share of viewers that had reached a step"
 
     def as_map(self) -> dict[str, object]:
         """Give the JSON form."""
@@ -113,6 +114,7 @@ class Report:
         return _PAGE.format(
             title=html.escape(self.title),
             facts=facts,
+            curve=html.escape(self.curve),
             plot=curves(self.distributions),
             heads=heads,
             rows=rows,
@@ -199,7 +201,7 @@ _PAGE = """<!doctype html>
 </style>
 <h1>{title}</h1>
 <p class="facts">{facts}</p>
-<h2>Share of viewers that had reached a step</h2>
+<h2>{curve}</h2>
 {plot}
 <table><tr><th>step</th><th>n</th>{heads}</tr>{rows}</table>
 <table>{figures}</table>

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,14 @@ class UnderTest:
 
 
 @contextmanager
-def own_server(source: str = "test:") -> Iterator[UnderTest]:
-    """Run a server and a host who publishes, for the time of the context."""
+def own_server(
+    source: str = "test:", *, pps: float | None = None, extra: Mapping[str, str] | None = None
+) -> Iterator[UnderTest]:
+    """Run a server and a host who publishes, for the time of the context.
+
+    With `pps` the host is the packet generator instead of a source; `extra` goes into the
+    server's environment.
+    """
     with tempfile.TemporaryDirectory(prefix="liveroom-bench-") as folder:
         secret, log = secrets.token_hex(32), Path(folder) / "server.log"
         url = f"http://{HOST}:{_free_port(socket.SOCK_STREAM)}"
@@ -64,15 +70,18 @@ def own_server(source: str = "test:") -> Iterator[UnderTest]:
             "LIVEROOM_STORE": f"sqlite:///{folder}/bench.db",
             "LIVEROOM_SECRET": secret,
             "LIVEROOM_LOG_LEVEL": "warning",
+            **(extra or {}),
         }
-        with _process(["serve"], environment, log) as server:
+        with _process(["liveroom", "serve"], environment, log) as server:
             _wait_ready(url, server, log)
             test = UnderTest(url, "bench", secret, server.pid)
             _make_room(test)
             token = test.token("host", "host")
             assert token is not None
             whip = f"{url}/v1/rooms/{test.room}/whip"
-            publish = ["publish", source, whip, "--token", token]
+            publish = ["liveroom", "publish", source, whip, "--token", token]
+            if pps is not None:
+                publish = ["bench.generator", whip, token, str(pps)]
             with _process(publish, environment, Path(folder) / "publish.log"):
                 _wait_live(test)
                 yield test
@@ -84,7 +93,7 @@ def _process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "liveroom", *arguments],
+            [sys.executable, "-m", *arguments],
             env=environment,
             stdout=output,
             stderr=output,
