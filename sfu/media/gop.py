@@ -26,7 +26,7 @@ class Fallback(StrEnum):
     INCOMPLETE = "incomplete"
     """A packet is missing for good: what there is is shown, the picture stops at the hole."""
     BUSY = "busy"
-    """Others were before it for too long."""
+    """Others were before it for too long; it has its turn if no key frame comes before."""
     OVERTAKEN = "overtaken"
     """The source is faster than the replay: its packets left the history before they were sent."""
 

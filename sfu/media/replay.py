@@ -31,7 +31,7 @@ TOTAL_PACKETS_S = 15_000
 TOTAL_PER_LIVE_PACKET = 0.25
 """... or so many per live packet: a fifth of all that is sent."""
 WAIT_S_MAX = 0.5
-"""A leg whose turn has not come by then waits for a key frame."""
+"""For a leg whose turn has not come by then a key frame is asked for; the first of both counts."""
 HURRY_S = 3.0
 """A viewer is asked to show frames without delay for so long after its replay."""
 
@@ -44,6 +44,7 @@ class _Turn:
     since: float
     rate_bps: float
     credit_bytes: float
+    is_overdue: bool = False
 
 
 @final
@@ -140,8 +141,8 @@ class Replays:
                     needy.append(self._fall_back(turn.track, obstacle, now=now))
                 if leg.cursor is not None:
                     allowed -= self._advance(leg, turn, now=now, sent=sent, touched=touched)
-            elif now - turn.since > WAIT_S_MAX:
-                del self._waiting[leg]
+            elif now - turn.since > WAIT_S_MAX and not turn.is_overdue:
+                turn.is_overdue = True
                 needy.append(self._fall_back(turn.track, Fallback.BUSY, now=now))
         self._owed = min(0, allowed)
         return needy
