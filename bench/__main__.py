@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from bench import gifts as gift_run
 from bench import media as media_run
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.server import ServerFailed, UnderTest, own_server
+from liveroom.store.port import StoreUnusableError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -94,6 +96,34 @@ def media(
         with own_server(source or "test:", extra={"SFU_FANOUT": fanout}, **publisher) as test:
             report = media_run.measure(test, plan, console, facts)
     except ServerFailed as failed:
+        console.print(str(failed), markup=False)
+        raise typer.Exit(1) from failed
+    report.show(console)
+    report.save(json, html)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gifts(
+    store: Annotated[
+        str | None,
+        typer.Option(help="An empty PostgreSQL database, or a new SQLite file, to write into."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.2, max=600, help="For how long, each store and loop.")
+    ] = 5,
+    clients: Annotated[
+        int, typer.Option(min=1, max=gift_run.CLIENTS_MAX, help="How many give at once.")
+    ] = 100,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Give in one room, on SQLite and PostgreSQL, beside bare loops of the same statements."""
+    console = Console()
+    try:
+        report = gift_run.run(store, gift_run.Plan(clients=clients, seconds=seconds))
+    except (gift_run.GiftsFailed, StoreUnusableError) as failed:
         console.print(str(failed), markup=False)
         raise typer.Exit(1) from failed
     report.show(console)

@@ -47,15 +47,16 @@ def _free_port() -> int:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a cluster for as long as the block lasts."""
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Run a cluster for as long as the block lasts; a durable one waits for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="liveroom-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     data, port = folder / "data", _free_port()
     initdb = [str(BINARIES / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"]
     _run(_as_postgres([*initdb, "-N", "-E", "UTF8", "--no-locale"]))
-    options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    sync = "" if durable else "-F "
+    options = f"{sync}-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
     control = [str(BINARIES / "pg_ctl"), "-D", str(data), "-w", "-t", str(STARTS_WITHIN_S)]
     _run(_as_postgres([*control, "-l", str(folder / "log"), "-o", options, "start"]))
     try:
