@@ -352,7 +352,8 @@ static Py_ssize_t count_packets(PyObject *values) {
 }
 
 static PyObject *result_of(const state_t *state, const job_t *jobs, Py_ssize_t count,
-                           Py_ssize_t stopped_at) {
+                           Py_ssize_t total, Py_ssize_t stopped_at) {
+    Py_ssize_t dropped = total - state->packets - state->errors;
     PyObject *refused = PyList_New(0);
     for (Py_ssize_t at = 0; refused != NULL && at < count; at++) {
         if (!jobs[at].was_refused)
@@ -364,8 +365,8 @@ static PyObject *result_of(const state_t *state, const job_t *jobs, Py_ssize_t c
     }
     if (refused == NULL)
         return NULL;
-    return Py_BuildValue("lllllnN", state->packets, state->bytes, state->errors, state->calls,
-                         state->switched_off, stopped_at, refused);
+    return Py_BuildValue("llnlllnN", state->packets, state->bytes, dropped, state->errors,
+                         state->calls, state->switched_off, stopped_at, refused);
 }
 
 static PyObject *fanout_send(PyObject *module, PyObject *arguments) {
@@ -413,7 +414,7 @@ static PyObject *fanout_send(PyObject *module, PyObject *arguments) {
         }
     }
     Py_END_ALLOW_THREADS
-    result = result_of(state, jobs, count, stopped_at);
+    result = result_of(state, jobs, count, total, stopped_at);
 done:
     PyMem_Free(packets);
     PyMem_Free(jobs);

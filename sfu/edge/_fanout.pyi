@@ -12,7 +12,7 @@ def send(
     segments: bool,
     first: int,
     /,
-) -> tuple[int, int, int, int, int, int, list[int]]:
+) -> tuple[int, int, int, int, int, int, int, list[int]]:
     """Protect and send every job's packets, the interpreter's lock released.
 
     Args:
@@ -26,8 +26,9 @@ def send(
         first: the job to begin with; the others follow in a ring.
 
     Returns:
-        Packets and bytes sent, errors, kernel calls, times segments were switched off, the
-        job a full buffer stopped at (-1: none), the jobs whose address refused segments.
+        Packets and bytes sent, packets dropped for a full buffer, errors, kernel calls, times
+        segments were switched off, the job a full buffer stopped at (-1: none), the jobs whose
+        address refused segments.
 
     Raises:
         TypeError: an argument has another type; nothing was sent.

@@ -64,34 +64,36 @@ class NativeFanout:
 
     def send(self, jobs: Sequence[Job]) -> Sent:
         """Protect and send every job's packets: media in runs, then feedback."""
-        refusals, known = self._refusals, self._addresses
-        offered = 0
-        described = []
-        for address, srtp, batch, paddable in jobs:
-            packed = known.get(address)
-            if packed is None:
-                packed = self._remember(address)
-            offered += len(batch.rtp) + len(batch.rtcp)
-            may_segment = not refusals or refusals.allow(address)
-            described.append(
-                (packed, srtp.outbound_context, batch.rtp, batch.rtcp, paddable, may_segment)
-            )
+        refusals, known, remember = self._refusals, self._addresses, self._remember
+        described = tuple(
+            [
+                (
+                    known.get(address) or remember(address),
+                    srtp.outbound_context,
+                    batch.rtp,
+                    batch.rtcp,
+                    paddable,
+                    not refusals or refusals.allow(address),
+                )
+                for address, srtp, batch, paddable in jobs
+            ]
+        )
         loop = self._loop
-        packets, size, errors, calls, switched_off, stopped_at, refused = loop.module.send(
+        *counts, stopped_at, refused = loop.module.send(
             self._sock.fileno(),
             loop.protect_rtp,
             loop.protect_rtcp,
-            tuple(described),
+            described,
             self._segments,
             self._first,
         )
+        sent = Sent(*counts, len(refused))
         self._first = max(stopped_at, 0)
-        if switched_off:
+        if sent.switched_off:
             self._segments = False
         for at in refused:
             refusals.note(jobs[at].address)
-        dropped = offered - packets - errors
-        return Sent(packets, size, dropped, errors, calls, switched_off, len(refused))
+        return sent
 
     def _remember(self, address: Any) -> bytes:
         if len(self._addresses) >= ADDRESSES_REMEMBERED:

@@ -57,15 +57,15 @@ class Sender:
         """Packets handed to the thread and not sent yet."""
         return self._handed - self._finished
 
-    def offer(self, jobs: Sequence[Job], arrived: Sequence[float]) -> None:
+    def offer(self, jobs: Sequence[Job], packets: int, arrived: Sequence[float]) -> None:
         """Send a batch, now or in its turn; called from one thread only.
 
         Args:
             jobs: what to send.
+            packets: how many that are, feedback included.
             arrived: when the packets that caused it had arrived.
 
         """
-        packets = sum(len(job.batch.rtp) + len(job.batch.rtcp) for job in jobs)
         if not packets:
             return
         queued = self.queued

@@ -196,19 +196,24 @@ class MediaSocket:
     def _send(self, output: Output) -> None:
         jobs = []
         arrivals = set()
+        packets = 0
+        find = self._desk.session
         for batch in output.batches:
-            session = self._desk.session(batch.session)
+            name, media, feedback, arrived = batch
+            count = len(media) + len(feedback)
+            session = find(name)
             if session is None or session.srtp is None or session.ice.address is None:
-                self._desk.dropped["leg_without_address"] += len(batch.rtp) + len(batch.rtcp)
+                self._desk.dropped["leg_without_address"] += count
                 continue
             jobs.append(Job(session.ice.address, session.srtp, batch, session.paddable))
-            if batch.arrived is not None:
-                arrivals.add(batch.arrived)
-            if batch.rtp and not session.first_packet_seen:
+            packets += count
+            if arrived is not None:
+                arrivals.add(arrived)
+            if not session.first_packet_seen and media:
                 session.first_packet_seen = True
                 keyed = session.keyed_at or session.opened_at
                 self._on_join_step("first_packet", self._clock() - keyed)
-        self._sender.offer(jobs, tuple(arrivals))
+        self._sender.offer(jobs, packets, tuple(arrivals))
 
     def _sent(self, sent: Sent, arrived: Sequence[float]) -> None:
         """Count what became of a batch; also called on the sender's thread."""

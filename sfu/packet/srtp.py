@@ -7,7 +7,8 @@ State is per SSRC inside libsrtp, so the number of inbound SSRCs has a bound.
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from pylibsrtp import Error, Policy, Session
 
@@ -22,6 +23,8 @@ INBOUND_SSRCS_MAX: Final = 64
 """Authenticated SSRCs remembered per session; packets of further ones are refused."""
 PLAIN_BYTES_MAX: Final = 1356
 """What libsrtp's buffer takes before protecting; longer packets are refused."""
+TRAILER_BYTES_MAX: Final = 144
+"""What libsrtp may add to an RTP packet."""
 PROTECTING_TYPE: Final = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
 """How libsrtp 2 declares what the native fan-out calls; libsrtp 3 takes more arguments."""
 
@@ -59,13 +62,21 @@ class Srtp:
 
     """
 
-    __slots__ = ("_inbound", "_inbound_ssrcs", "_outbound", "outbound_context", "profile")
+    __slots__ = (
+        "_direct",
+        "_inbound",
+        "_inbound_ssrcs",
+        "_outbound",
+        "outbound_context",
+        "profile",
+    )
 
     def __init__(self, profile: Profile, local_key: bytes, remote_key: bytes) -> None:
         self.profile = profile
         self._outbound = _session(profile, local_key, Policy.SSRC_ANY_OUTBOUND)
         self._inbound = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
         self._inbound_ssrcs: set[bytes] = set()
+        self._direct = _direct_call(self._outbound)
         self.outbound_context = _address(self._outbound)
         """Where libsrtp keeps what `protect_*` uses, while this object lives; 0: not known."""
 
@@ -75,7 +86,17 @@ class Srtp:
         The same sequence number may be sent again only with the very same bytes: a nonce
         repeated over other bytes would break AES-GCM.
         """
-        return _attempt(self._outbound.protect, packet)
+        direct, size = self._direct, len(packet)
+        if direct is None or size > PLAIN_BYTES_MAX:
+            return _attempt(self._outbound.protect, packet)
+        # What `Session.protect` does, without making a new length cell for each packet.
+        context, buffer, memory, length = direct
+        memory[0:size] = packet
+        length[0] = size
+        if _lib.srtp_protect(context, buffer, length) != 0:
+            return None
+        wire: bytes = memory[0 : length[0]]
+        return wire
 
     def protect_rtcp(self, packet: bytes) -> bytes | None:
         """Protect a compound RTCP packet."""
@@ -117,6 +138,7 @@ def _attempt(operation: Callable[[bytes], bytes], packet: bytes) -> bytes | None
         return None
 
 
+@cache
 def protecting_functions() -> tuple[int, int] | None:
     """Return the addresses of libsrtp's functions for RTP and RTCP; None if they do not fit.
 
@@ -134,6 +156,18 @@ def protecting_functions() -> tuple[int, int] | None:
             return None
         found.append(int(_ffi.cast("uintptr_t", function)))
     return found[0], found[1]
+
+
+def _direct_call(session: Session) -> tuple[Any, Any, Any, Any] | None:
+    """Return context, buffer, the buffer's memory and a length cell; None: pylibsrtp differs."""
+    if protecting_functions() is None:
+        return None
+    try:
+        if len(session._cdata) < PLAIN_BYTES_MAX + TRAILER_BYTES_MAX:
+            return None
+        return session._srtp[0], session._cdata, session._buffer, _ffi.new("int *")
+    except (AttributeError, TypeError):
+        return None
 
 
 def _address(session: Session) -> int:

@@ -81,7 +81,7 @@ def until(condition):
 def test_a_small_batch_is_sent_before_the_offer_returns(made):
     way = Way()
     desk, sender = made(way)
-    sender.offer(jobs("small", INLINE_PACKETS_MAX), (1.0,))
+    sender.offer(jobs("small", INLINE_PACKETS_MAX), INLINE_PACKETS_MAX, (1.0,))
     assert way.threads == [threading.current_thread()]
     assert desk.reports == [(Sent(packets=INLINE_PACKETS_MAX), (1.0,))]
 
@@ -90,7 +90,7 @@ def test_a_large_batch_does_not_hold_the_caller_up(made):
     way = Way()
     desk, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("large", INLINE_PACKETS_MAX + 1), (1.0,))
+    sender.offer(jobs("large", INLINE_PACKETS_MAX + 1), INLINE_PACKETS_MAX + 1, (1.0,))
     assert sender.queued == INLINE_PACKETS_MAX + 1
     assert not desk.reports
     way.gate.set()
@@ -104,12 +104,12 @@ def test_small_batches_wait_their_turn_behind_a_large_one(made):
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("large", 1000), ())
+    sender.offer(jobs("large", 1000), 1000, ())
     for number in range(5):
-        sender.offer(jobs(f"small {number}", 1), ())
+        sender.offer(jobs(f"small {number}", 1), 1, ())
     way.gate.set()
     until(lambda: sender.queued == 0)
-    sender.offer(jobs("after", 1), ())
+    sender.offer(jobs("after", 1), 1, ())
     assert way.batches == ["large", *(f"small {number}" for number in range(5)), "after"]
     assert not way.overlapped
     assert way.threads[-1] is threading.current_thread()
@@ -118,7 +118,7 @@ def test_small_batches_wait_their_turn_behind_a_large_one(made):
 def test_a_fan_out_that_keeps_the_lock_has_no_thread(made):
     way = Way(releases_lock=False)
     _, sender = made(way)
-    sender.offer(jobs("large", 5000), ())
+    sender.offer(jobs("large", 5000), 5000, ())
     assert way.threads == [threading.current_thread()]
 
 
@@ -126,8 +126,8 @@ def test_what_does_not_fit_into_the_queue_is_dropped_whole_and_counted(made):
     way = Way()
     desk, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("first", QUEUED_PACKETS_MAX), (1.0,))
-    sender.offer(jobs("second", 70), (2.0,))
+    sender.offer(jobs("first", QUEUED_PACKETS_MAX), QUEUED_PACKETS_MAX, (1.0,))
+    sender.offer(jobs("second", 70), 70, (2.0,))
     assert desk.reports == [(Sent(dropped=70), ())]
     way.gate.set()
     until(lambda: sender.queued == 0)
@@ -137,7 +137,7 @@ def test_what_does_not_fit_into_the_queue_is_dropped_whole_and_counted(made):
 def test_nothing_to_send_is_no_call(made):
     way = Way()
     desk, sender = made(way)
-    sender.offer([], ())
+    sender.offer([], 0, ())
     assert not way.batches
     assert not desk.reports
 
@@ -146,11 +146,11 @@ def test_a_bug_on_the_thread_is_told_and_the_next_batch_is_sent(made):
     way = Way()
     desk, sender = made(way)
     way.failure = ZeroDivisionError()
-    sender.offer(jobs("broken", 1000), ())
+    sender.offer(jobs("broken", 1000), 1000, ())
     until(lambda: sender.queued == 0)
     assert desk.broken == [way.failure]
     way.failure = None
-    sender.offer(jobs("whole", 1000), ())
+    sender.offer(jobs("whole", 1000), 1000, ())
     until(lambda: way.batches == ["broken", "whole"])
 
 
@@ -158,8 +158,8 @@ def test_closing_sends_what_is_queued_first(made):
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("one", 1000), ())
-    sender.offer(jobs("two", 1000), ())
+    sender.offer(jobs("one", 1000), 1000, ())
+    sender.offer(jobs("two", 1000), 1000, ())
     threading.Timer(0.05, way.gate.set).start()
     sender.close()
     assert way.batches == ["one", "two"]
@@ -172,7 +172,7 @@ def test_the_keys_of_a_session_that_closed_live_until_its_last_packet_is_sent(ma
     way.gate.clear()
     keys = Keys()
     kept = weakref.ref(keys)
-    sender.offer(jobs("large", 1000, keys), ())
+    sender.offer(jobs("large", 1000, keys), 1000, ())
     del keys
     gc.collect()
     assert kept() is not None
