@@ -76,8 +76,8 @@ def read_notice(body: bytes, signature: str, *, secret: str | None, at: int) -> 
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused("bad_request") from error
     outcome = notice.outcome or notice.state
-    if outcome is None:
-        raise Refused("invalid", "outcome: say paid or failed.")
+    if outcome is None or outcome is not (notice.state or outcome):
+        raise Refused("invalid", "outcome: say paid or failed, and only one of them.")
     return PaymentNotice(
         payment=notice.payment,
         order=OrderId(notice.order),

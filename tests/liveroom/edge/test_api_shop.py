@@ -220,6 +220,7 @@ async def test_a_notice_that_is_not_genuine_changes_nothing(house: House) -> Non
         ({"amount": 0}, 422),
         ({"amount": True}, 422),
         ({"state": "perhaps"}, 422),
+        ({"state": "paid", "outcome": "failed"}, 422),
         ({"state": None}, 422),
         ({"order": "../o"}, 422),
         ({"order": "o-unknown"}, 404),
