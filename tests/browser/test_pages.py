@@ -1,5 +1,6 @@
 """Every page at two sizes, in two languages: accessible, nothing cut off, nothing from afar."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +46,13 @@ def _buying(page: Page) -> None:
     page.locator(".sheet").wait_for()
 
 
+def _products(page: Page) -> None:
+    page.locator(".round.bag").click()
+    page.locator(".item").first.wait_for()
+
+
 def _card(page: Page) -> None:
-    page.locator(".round").first.click()
+    page.get_by_role("button", name=re.compile("^(更多|More)$")).click()
     page.locator(".tile").first.click()
     page.locator(".figures").wait_for()
 
@@ -63,6 +69,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "viewer": ("/r/{room}", _nothing),
     "gifts": ("/r/{room}", _gifts),
     "buying": ("/r/{room}", _buying),
+    "products": ("/r/{room}", _products),
     "card": ("/r/{room}", _card),
     "missing": ("/r/nowhere", _nothing),
     "studio": ("/studio/{room}", _guests),

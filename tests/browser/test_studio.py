@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, Shop, Visits, wait_true
+from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, PHONE, Shop, Visits, wait_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -46,6 +46,62 @@ def test_the_camera_goes_live_and_three_viewers_play_it(shop: Shop, visits: Visi
     expect(studio.locator(".status.stopped")).to_be_visible()
     for viewer in viewers:
         expect(viewer.locator(".slate")).to_contain_text("本场直播已结束")
+
+
+def test_a_wide_picture_is_shown_whole_on_a_phone_and_beside_the_talk_on_a_wide_screen(
+    shop: Shop, visits: Visits
+) -> None:
+    room = shop.room("wide")
+    studio = visits.studio(room)
+    viewer = visits.viewer(room, "wide-watcher")
+    studio.get_by_role("button", name="开始直播").click()
+    _wait_playing(viewer)
+    picture = "getComputedStyle(document.querySelector('video.picture')).objectFit"
+    wait_true(viewer, f"{picture} === 'contain'")
+    viewer.set_viewport_size({"width": 1440, "height": 900})
+    expect(viewer.locator(".page.theatre")).to_be_visible()
+    frame, talk = viewer.locator(".frame").bounding_box(), viewer.locator(".phone").bounding_box()
+    assert frame is not None
+    assert talk is not None
+    assert frame["x"] + frame["width"] <= talk["x"] + 1
+    assert talk["x"] + talk["width"] == pytest.approx(1440, abs=1)
+
+
+def test_a_host_who_goes_away_leaves_a_slate_and_comes_back(shop: Shop, visits: Visits) -> None:
+    room = shop.room("away")
+    studio = visits.studio(room)
+    viewer = visits.viewer(room, "patient")
+    studio.get_by_role("button", name="开始直播").click()
+    _wait_playing(viewer)
+    expect(viewer.locator(".slate")).to_have_count(0)
+    studio.close(run_before_unload=False)
+    expect(viewer.locator(".slate")).to_contain_text("主播马上回来")
+    again = visits.studio(room)
+    again.get_by_role("button", name="开始直播").click()
+    _wait_playing(viewer)
+    expect(viewer.locator(".slate")).to_have_count(0)
+
+
+def test_lines_that_wrap_do_not_lie_over_each_other(shop: Shop, visits: Visits) -> None:
+    room = shop.room("wrapping")
+    studio = visits.studio(room, size=PHONE)
+    viewer = visits.viewer(room, "talker")
+    studio.get_by_role("tab", name="聊天").click()
+    for number in range(14):
+        viewer.locator(".bar .input").fill(
+            f"{number} 这句话说得很长，长到在窄的地方一定要换行才放得下，真的很长"
+        )
+        viewer.keyboard.press("Enter")
+        expect(studio.locator(".line.danmaku")).to_have_count(number + 1)
+        viewer.wait_for_timeout(400)  # slower than the room's limit
+    gaps = studio.evaluate(
+        """() => {
+          const texts = [...document.querySelectorAll('.list .line .text')]
+          const boxes = texts.map((text) => text.getBoundingClientRect())
+          return boxes.slice(1).map((box, at) => box.top - boxes[at].bottom)
+        }"""
+    )
+    assert min(gaps) >= 0
 
 
 def test_where_sound_needs_a_tap_the_picture_plays_and_says_so(

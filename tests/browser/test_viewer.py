@@ -94,6 +94,47 @@ def test_the_pinned_product_is_bought_in_two_taps_and_the_third_order_is_thanked
     expect(buyer.locator(".sheet")).to_have_count(0)
 
 
+def test_a_product_that_is_not_pinned_is_bought_from_the_drawer(shop: Shop, visits: Visits) -> None:
+    room = shop.room("drawer")
+    shop.server.member("browser", name="小叶")
+    shop.product("lamp", "纸灯", 3_900, stock=3)
+    shop.product("gone", "绝版茶则", 5_900, stock=0)
+    page = visits.viewer(room, "browser")
+    page.get_by_role("button", name="全部商品").click()
+    lamp = page.locator(".item", has_text="纸灯")
+    expect(lamp).to_contain_text("仅剩 3 件")
+    expect(page.locator(".item", has_text="绝版茶则").get_by_role("button")).to_be_disabled()
+    lamp.get_by_role("button", name="去购买").click()
+    page.get_by_role("button", name="确认支付 ¥39").click()
+    expect(page.locator(".done")).to_contain_text("购买成功")
+    page.get_by_role("button", name="继续看直播").click()
+    page.get_by_role("button", name="全部商品").click()
+    expect(lamp).to_contain_text("仅剩 2 件")
+
+
+def test_a_guest_is_told_to_sign_in_where_gifts_are_sent(shop: Shop, visits: Visits) -> None:
+    page = visits.open(f"/r/{shop.room('guest-gift')}")
+    page.locator(".round.gift").click()
+    expect(page.locator(".foot .send")).to_have_text("登录后即可参与互动")
+    expect(page.locator(".foot .send")).to_be_disabled()
+
+
+def test_the_talk_is_still_followed_when_a_keyboard_takes_half_the_screen(
+    shop: Shop, visits: Visits
+) -> None:
+    room = shop.room("keyboard")
+    page, other = visits.viewer(room, "typist"), visits.viewer(room, "talker")
+    for number in range(9):
+        _say(other, f"第 {number} 句话，说得长一点，好让它换行占地方")
+        expect(page.locator(".line.danmaku")).to_have_count(number + 1)
+        page.wait_for_timeout(400)  # slower than the room's limit
+    page.set_viewport_size({"width": 390, "height": 420})
+    _say(other, "最后一句")
+    expect(page.locator(".line.danmaku").last).to_have_text(re.compile("最后一句"))
+    expect(page.locator(".line.danmaku").last).to_be_in_viewport()
+    expect(page.locator(".fresh")).to_have_count(0)
+
+
 def test_who_has_not_confirmed_their_age_does_so_with_one_tap(shop: Shop, visits: Visits) -> None:
     room = shop.room("age")
     shop.server.call("POST", "/v1/members", json={"id": "ageless"})
@@ -134,6 +175,15 @@ def test_my_card_shows_level_and_ledger(shop: Shop, visits: Visits) -> None:
     page.get_by_role("button", name="My card").click()
     expect(page.get_by_role("dialog", name="My card")).to_contain_text("more to Silver")
     expect(page.locator(".line .amount")).to_have_text("+50 coins")
+    page.keyboard.press("Escape")
+    page.locator(".round.gift").click()
+    page.locator(".foot .send").click()
+    expect(page.locator(".balance")).to_contain_text("49")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="My card").click()
+    expect(page.locator("li.line").first).to_contain_text("Rose sent")
+    expect(page.locator("li.line").first).to_contain_text(re.compile("[-−]1 coins"))
 
 
 def test_the_language_can_be_switched_in_the_room(shop: Shop, visits: Visits) -> None:

@@ -62,7 +62,7 @@ export const en: Messages = {
     orders: '{n} order | {n} orders', noOrders: 'No orders yet', prefers: 'Likes', suggest: 'You could say', thankOne: 'Thank', dismiss: 'Later', fresh: '{n} new', thanked: 'Thanked {name}',
     products: 'Products', productsEmpty: 'No products yet', pinDo: 'Pin', unpin: 'Unpin', pinned: 'Pinned', stock: '{n} in stock', unlimited: 'Unlimited',
     numbers: 'Numbers now', tabCamera: 'Camera', tabChat: 'Chat', tabGuests: 'Regulars', tabProducts: 'Products', forbidden: 'This link cannot go live. Use the host link',
-    online: 'Online', messages: 'Messages/s', gifts: 'Gifts', ordersNumber: 'Orders', likes: 'Likes', revenue: 'Revenue', conversion: 'Conversion', followers: 'Followers', sessions: 'Players', conversionHint: 'orders ÷ visits',
+    online: 'Online', messages: 'Messages/s', gifts: 'Gifts', ordersNumber: 'Orders', likes: 'Likes', revenue: 'Revenue', perVisit: 'Orders per visit', followers: 'Followers', sessions: 'Players',
     viewerPage: 'Viewer page', boardPage: 'Board', preferSay: 'Say this',
   },
   board: {

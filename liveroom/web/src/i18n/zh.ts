@@ -60,7 +60,7 @@ export const zh = {
     orders: '{n} 单', noOrders: '还没下过单', prefers: '偏好', suggest: '可以说', thankOne: '一键感谢', dismiss: '稍后', fresh: '{n} 条新提醒', thanked: '已感谢 {name}',
     products: '商品', productsEmpty: '还没有商品', pinDo: '讲解', unpin: '取消讲解', pinned: '讲解中', stock: '库存 {n}', unlimited: '不限量',
     numbers: '实时数据', tabCamera: '画面', tabChat: '聊天', tabGuests: '老客', tabProducts: '商品', forbidden: '这个链接不能开播，请使用主播链接',
-    online: '在线', messages: '消息/秒', gifts: '礼物', ordersNumber: '订单', likes: '点赞', revenue: '成交额', conversion: '转化率', followers: '粉丝', sessions: '拉流', conversionHint: '订单 ÷ 到访',
+    online: '在线', messages: '消息/秒', gifts: '礼物', ordersNumber: '订单', likes: '点赞', revenue: '成交额', perVisit: '次均下单', followers: '粉丝', sessions: '拉流',
     viewerPage: '观众页', boardPage: '数据看板', preferSay: '发出这句话',
   },
   board: {

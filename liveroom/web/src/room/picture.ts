@@ -4,6 +4,8 @@ import { onBeforeUnmount, ref, type Ref } from 'vue'
 
 export interface Picture {
   readonly playing: boolean
+  /** New frames came just now: whatever the news say, there is something to see. */
+  readonly moving: boolean
   readonly silent: boolean
   /** Width by height; 0 until known. */
   readonly ratio: number

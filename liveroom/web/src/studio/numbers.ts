@@ -5,6 +5,8 @@ import { onBeforeUnmount, reactive } from 'vue'
 
 export const POLL_MS = 1_000
 export const PAST_MAX = 60
+/** Orders by visits, which the server leaves to the page; regulars can make it more than one. */
+export const PER_VISIT = 'orders_per_visit'
 
 export interface NumbersStore {
   now: Record<string, number>
@@ -19,7 +21,9 @@ export function useNumbers(room: Room, roomId: string): NumbersStore {
     if (busy || document.hidden || !room.token) return
     busy = true
     try {
-      store.now = await room.api.numbers(roomId, room.token)
+      const now = await room.api.numbers(roomId, room.token)
+      const visits = now['visits'] ?? 0
+      store.now = visits > 0 ? { ...now, [PER_VISIT]: (now['orders'] ?? 0) / visits } : now
       for (const [name, value] of Object.entries(store.now)) {
         store.past[name] = [...(store.past[name] ?? []), value].slice(-PAST_MAX)
       }
