@@ -20,17 +20,20 @@ $(VENV)/.installed: requirements.lock pyproject.toml sfu/edge/_fanout.c
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it (apt-get install python3.11 python3-venv)."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version)."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "venv is missing: apt-get install python3-venv."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "installing Python packages into $(VENV) (once, a minute or so)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
 	@node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' 2>/dev/null || { echo "Node 20.19 or newer is missing: install it (nodejs.org or your distribution), then run make install again."; exit 1; }
-	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+	@echo "installing what the pages are built with (once)"
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 $(WEB)/dist/.built: $(WEB)/node_modules/.installed $(WEB_SOURCES)
-	cd $(WEB) && npm run build --silent
+	@echo "building the pages"
+	@cd $(WEB) && npm run build --silent -- --logLevel warn
 	@touch $@
 
 deps: tests/peers/node_modules/.installed ## apt packages the tests need; nothing to do when present
@@ -46,7 +49,7 @@ tests/peers/node_modules/.installed: tests/peers/package-lock.json
 	@touch $@
 
 demo: install ## a whole live room on this machine
-	$(BIN)/liveroom demo
+	@$(BIN)/liveroom demo
 
 test: install deps ## the whole test suite
 	cd $(WEB) && npm run --silent check
