@@ -79,7 +79,7 @@ class NativeFanout:
             ]
         )
         loop = self._loop
-        *counts, stopped_at, refused = loop.module.send(
+        counted = loop.module.send(
             self._sock.fileno(),
             loop.protect_rtp,
             loop.protect_rtcp,
@@ -87,13 +87,13 @@ class NativeFanout:
             self._segments,
             self._first,
         )
-        sent = Sent(*counts, len(refused))
+        packets, size, dropped, errors, calls, switched_off, stopped_at, refused = counted
         self._first = max(stopped_at, 0)
-        if sent.switched_off:
+        if switched_off:
             self._segments = False
         for at in refused:
             refusals.note(jobs[at].address)
-        return sent
+        return Sent(packets, size, dropped, errors, calls, switched_off, len(refused))
 
     def _remember(self, address: Any) -> bytes:
         if len(self._addresses) >= ADDRESSES_REMEMBERED:

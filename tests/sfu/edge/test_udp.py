@@ -15,7 +15,7 @@ from sfu.packet.srtp import Profile
 from tests.sfu.conftest import Server
 from tests.sfu.raw_peer import CERTIFICATE, RawPeer, new_socket, rtp, until
 
-BURST = 100
+BURST = 120
 HANDSHAKES = 200
 STRANGERS = 100
 
