@@ -170,23 +170,27 @@ class Followers:
         assert leg.cursor is not None, leg.spec.mid
         passage = leg.passage(leg.cursor)
         assert passage is not None, leg.spec.mid
-        queue, outbox = leg.rtp, leg.outbox
-        packets = size = 0
-        while leg.cursor <= source.highest and size < budget_bytes:
-            stored = passage.find(leg.cursor)
-            leg.cursor += 1
+        queue, write, find, ssrc = leg.rtp, passage.write, passage.find, leg.ssrc
+        if not queue:
+            touched.append(leg.outbox)
+        repairs_apart = leg.repairs_apart(passage)
+        cursor, highest = leg.cursor, source.highest
+        packets = payload_bytes = 0
+        while cursor <= highest and payload_bytes + packets * OVERHEAD_BYTES < budget_bytes:
+            stored = find(cursor)
+            cursor += 1
             if stored is None:
                 continue
-            if not queue:
-                touched.append(outbox)
-            queue.append(leg.write(stored, passage, sent=sent))
-            leg.replayed(len(stored.payload))
+            stamp = sent if repairs_apart else stored.send_time
+            queue.append(write(stored, ssrc=ssrc, stamp=stamp))
             packets += 1
-            size += len(stored.payload) + OVERHEAD_BYTES
-        if leg.cursor > source.highest:
+            payload_bytes += len(stored.payload)
+        leg.cursor = cursor
+        leg.replayed(payload_bytes, packets)
+        if cursor > highest:
             leg.finish_replay()
             self._group(self._replaying.pop(leg)).legs.append(leg)
-        return packets, size
+        return packets, payload_bytes + packets * OVERHEAD_BYTES
 
     def abandon_replay(self, leg: Leg) -> None:
         """Let a leg that is in a replay wait for the next key frame instead."""
@@ -240,7 +244,7 @@ class Followers:
         if not leg.rtp:
             leg.outbox.arrived = stored.arrived
             touched.append(leg.outbox)
-        leg.rtp.append(leg.write(stored, passage, sent=stored.send_time))
+        leg.rtp.append(passage.write(stored, ssrc=leg.ssrc, stamp=stored.send_time))
         return True
 
     def _group(self, key: ShapeKey) -> _Group:

@@ -212,16 +212,13 @@ class Leg:
         splice = Splice(source.highest + 1, self.sequence_shift, self.timestamp_shift)
         self._passages.append(Passage(splice, source.history, shape))
 
-    def write(self, stored: Stored, passage: Passage, *, sent: bytes) -> Packet:
-        """Make a packet that is sent out of turn for the first time.
+    def repairs_apart(self, passage: Passage) -> bool:
+        """Say whether repairs go by a stream of their own.
 
-        Without a retransmission stream it may be sent again only as the very same bytes, and
-        so bears the stamp that is kept.
+        If not, a packet may be sent again only as the very same bytes, and so has to bear the
+        send time that is kept.
         """
-        spec = self.spec
-        has_stream = spec.rtx_ssrc is not None and passage.shape.payload_type in spec.rtx
-        stamp = sent if has_stream else stored.send_time
-        return passage.write(stored, ssrc=self.ssrc, stamp=stamp)
+        return self.spec.rtx_ssrc is not None and passage.shape.payload_type in self.spec.rtx
 
     def passage(self, source: int) -> Passage | None:
         """Return the passage of the followed source that a number belongs to, while kept."""
@@ -249,9 +246,9 @@ class Leg:
         self._packets_before -= 1
         self._bytes_before -= size
 
-    def replayed(self, size: int) -> None:
-        """Note a packet that this leg got after the source had forwarded it."""
-        self._packets_before += 1
+    def replayed(self, size: int, packets: int = 1) -> None:
+        """Note packets that this leg got after the source had forwarded them."""
+        self._packets_before += packets
         self._bytes_before += size
 
     def repair(

@@ -47,10 +47,11 @@ class Passage(NamedTuple):
 
     def write(self, stored: Stored, *, ssrc: int, stamp: bytes) -> Packet:
         """Make the viewer's packet, stamped with an abs-send-time."""
-        block = self.shape.block(stored, stamp)
+        shape = self.shape
+        block = shape.block(stored, stamp)
         header = rtp.pack_header(
             rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE,
-            self.shape.payload_type | (rtp.MARKER if stored.marker else 0),
+            shape.payload_type | rtp.MARKER if stored.marker else shape.payload_type,
             self.splice.sequence(stored.sequence) & 0xFFFF,
             self.timestamp(stored),
             ssrc,

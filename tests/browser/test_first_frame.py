@@ -153,8 +153,8 @@ def test_every_join_shows_a_picture_at_once_and_is_soon_live(
     report(found, after_ms, f"key frames every {gop_s} s")
     firsts = [one["first"] for one in found]
     assert quantiles(firsts, n=20)[-1] < FIRST_FRAME_MS_P95
-    # A freeze is 150 ms without a frame; a busy machine alone can make one.
-    assert sum(one["stats"]["freezeCount"] > 0 for one in found) <= 1
+    # A freeze is 150 ms without a frame: a busy machine makes some, a broken replay one a join.
+    assert sum(one["stats"]["freezeCount"] > 0 for one in found) <= joins // 4
     assert all(one["stats"]["framesDecoded"] > RATE_FPS * after_ms / 1000 for one in found)
     assert median(behind_all(found, after_ms)) < BEHIND_MS
 

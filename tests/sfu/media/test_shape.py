@@ -7,7 +7,10 @@ from sfu.media.model import Codec, Kind, LegSpec
 from sfu.media.shape import (
     ABS_SEND_TIME,
     AUDIO_LEVEL,
+    HURRIED,
     MID,
+    PLAYOUT_DELAY,
+    UNHURRIED,
     VIDEO_ORIENTATION,
     Shape,
     send_time,
@@ -84,3 +87,12 @@ def test_a_block_does_not_remember_the_packet_before():
 )
 def test_the_send_time_is_six_bits_of_seconds_and_eighteen_of_fraction(seconds, stamp):
     assert int.from_bytes(send_time(int(seconds * 2**32)), "big") == stamp
+
+
+def test_playout_delay_is_none_or_up_to_ten_seconds_where_it_was_negotiated():
+    asked = spec(extensions={PLAYOUT_DELAY: 9})
+    for playout, least_ms, most_ms in ((HURRIED, 0, 0), (UNHURRIED, 0, 10_000)):
+        key = shape_key(asked, OPUS, {}, playout=playout)
+        value = int.from_bytes(values(Shape(key).block(stored(), b"\0\0\0"))[9], "big")
+        assert ((value >> 12) * 10, (value & 0xFFF) * 10) == (least_ms, most_ms)
+    assert shape_key(spec(), OPUS, {}, playout=HURRIED) == shape_key(spec(), OPUS, {})

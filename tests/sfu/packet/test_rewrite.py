@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.packet.rewrite import begin, follow, timestamp_ahead, unwrap
+from sfu.packet.rewrite import (
+    SQUEEZE_BITS_MAX,
+    SQUEEZE_BITS_MIN,
+    begin,
+    follow,
+    squeeze,
+    timestamp_ahead,
+    unwrap,
+)
 
 starts = st.integers(0, 65535)
 
@@ -86,3 +94,32 @@ def test_time_that_seems_to_run_back_still_moves_the_media_on():
         clock_rate=90_000,
     )
     assert (splice.sequence(7), splice.timestamp(0)) == (10, 0)
+
+
+@given(
+    anchor=st.integers(0, 2**32 - 1),
+    behind=st.integers(0, 12 * 90_000),
+    room=st.integers(-10, 40_000),
+    steps=st.lists(st.integers(1 << SQUEEZE_BITS_MAX, 9000), max_size=50),
+)
+def test_fast_motion_keeps_the_order_and_ends_at_the_anchor(anchor, behind, room, steps):
+    motion = squeeze(source_timestamp=anchor - behind & 0xFFFFFFFF, anchor=anchor, room=room)
+    at = -behind
+    shown = timestamp_ahead(motion.timestamp(anchor + at & 0xFFFFFFFF), anchor)
+    assert -shown <= max(room, (behind >> SQUEEZE_BITS_MAX) + 1, (behind >> SQUEEZE_BITS_MIN) + 1)
+    if behind >> SQUEEZE_BITS_MAX < room:
+        assert -shown <= room
+    for step in steps:
+        at, before = at + step, shown
+        shown = timestamp_ahead(motion.timestamp(anchor + at & 0xFFFFFFFF), anchor)
+        assert shown > before
+        if at >= 0:
+            assert shown == at
+        else:
+            assert at < shown < 0
+
+
+def test_fast_motion_is_no_faster_than_it_must_be():
+    ten_seconds = 10 * 90_000
+    for room, bits in ((90_000, 5), (28_126, 5), (28_125, 6), (2970, 9), (0, 9)):
+        assert squeeze(source_timestamp=0, anchor=ten_seconds, room=room).bits == bits
