@@ -1,6 +1,7 @@
 """`python -m bench NAME`: run one measurement, show its table, write JSON and HTML."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,12 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from bench import accept as accepts
+from bench import fanout as fanouts
 from bench import gifts as gift_run
 from bench import media as media_run
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
+from bench.report import Report
 from bench.server import ServerFailed, UnderTest, own_server
 from liveroom.store.port import StoreUnusableError
 
@@ -96,6 +100,56 @@ def media(
         with own_server(source or "test:", extra={"SFU_FANOUT": fanout}, **publisher) as test:
             report = media_run.measure(test, plan, console, facts)
     except ServerFailed as failed:
+        console.print(str(failed), markup=False)
+        raise typer.Exit(1) from failed
+    report.show(console)
+    report.save(json, html)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fanout(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=fanouts.VIEWERS_MAX, help="How many watch.")
+    ] = 1_000,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=fanouts.RATE_MAX, help="Texts offered a second.")
+    ] = 200,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=fanouts.SECONDS_MAX, help="For how long, each server.")
+    ] = 5,
+    gifts: Annotated[int, typer.Option(min=0, max=100, help="Gifts a second.")] = 10,
+    every_text: Annotated[
+        bool, typer.Option(help="Show every text instead of what a viewer can read.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Fan texts and gifts out to one room, beside a bare write loop and other servers."""
+    plan = fanouts.Plan(
+        viewers=viewers, rate=rate, seconds=seconds, gifts=gifts, every_text=every_text
+    )
+    _finish(lambda console: fanouts.measure(plan, console), json, html)
+
+
+@app.command()
+def accept(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=fanouts.VIEWERS_MAX, help="How many come in at once.")
+    ] = 1_000,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let viewers come in by websocket as fast as they can: handshake, hello, welcome."""
+    _finish(lambda console: accepts.measure(viewers, console), json, html)
+
+
+def _finish(run: Callable[[Console], Report], json: Path | None, html: Path | None) -> None:
+    console = Console()
+    try:
+        report = run(console)
+    except fanouts.FanoutFailed as failed:
         console.print(str(failed), markup=False)
         raise typer.Exit(1) from failed
     report.show(console)
