@@ -35,7 +35,7 @@ def test_an_anonymous_visitor_watches_but_is_told_to_sign_in(shop: Shop, visits:
     page = visits.open(f"/r/{shop.room('anonymous')}")
     field = page.locator(".bar .input")
     expect(field).to_be_disabled()
-    expect(field).to_have_attribute("placeholder", "登录后即可参与互动")
+    expect(field).to_have_attribute("placeholder", "登录后互动")
     page.locator(".follow").click()
     expect(page.locator(".notice")).to_contain_text("游客只能观看")
 
@@ -115,8 +115,13 @@ def test_a_product_that_is_not_pinned_is_bought_from_the_drawer(shop: Shop, visi
 def test_a_guest_is_told_to_sign_in_where_gifts_are_sent(shop: Shop, visits: Visits) -> None:
     page = visits.open(f"/r/{shop.room('guest-gift')}")
     page.locator(".round.gift").click()
-    expect(page.locator(".foot .send")).to_have_text("登录后即可参与互动")
+    expect(page.locator(".foot .send")).to_have_text("登录后送礼")
     expect(page.locator(".foot .send")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="更多").click()
+    page.get_by_role("button", name="我的").click()
+    expect(page.get_by_role("dialog", name="我的")).to_contain_text("登录后在这里查看等级")
+    expect(page.locator(".progress")).to_have_count(0)
 
 
 def test_the_talk_is_still_followed_when_a_keyboard_takes_half_the_screen(

@@ -26,12 +26,12 @@ export const en: Messages = {
     },
   },
   chat: {
-    placeholder: 'Say something…', anonymous: 'Sign in to take part', label: 'Chat messages', input: 'Send a comment', fresh: '{n} new message | {n} new messages',
+    placeholder: 'Say something…', anonymous: 'Sign in to chat', label: 'Chat messages', input: 'Send a comment', fresh: '{n} new message | {n} new messages',
     entered: 'joined', gave: 'sent', times: '×{n}', bought: 'bought', someone: 'Someone', system: 'Welcome! Be kind to each other and shop with care.',
     danmaku: 'Flying comments', opacity: 'Comment opacity', fit: 'Whole picture', like: 'Like', gift: 'Gifts', characters: '{n} characters left',
   },
   gift: {
-    title: 'Send a gift', balance: 'Balance', send: 'Send', again: 'Combo', count: 'Count', notEnough: 'Not enough coins', sent: 'sent',
+    title: 'Send a gift', balance: 'Balance', send: 'Send', again: 'Combo', count: 'Count', notEnough: 'Not enough coins', anonymous: 'Sign in to send', sent: 'sent',
     others: 'Gift', choose: 'Choose {name}, {coins} coins',
   },
   shop: {
@@ -47,7 +47,7 @@ export const en: Messages = {
   },
   me: {
     title: 'My card', level: 'Level', next: '{amount} more to {tier}', top: 'You are at the top level', coins: 'Coins', points: 'Points', orders: 'Orders', visits: 'Visits',
-    ledger: 'Statement', noLedger: 'Nothing here yet', anonymous: 'Guest', balance: 'Balance {n}', following: 'Following',
+    ledger: 'Statement', noLedger: 'Nothing here yet', anonymous: 'Guest', guestHint: 'Sign in to see your level, coins and statement here', balance: 'Balance {n}', following: 'Following',
   },
   cause: { gift: '{name} sent', received: '{name} received', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
   unit: { coins: 'coins', points: 'points' },

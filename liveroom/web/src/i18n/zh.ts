@@ -24,12 +24,12 @@ export const zh = {
     },
   },
   chat: {
-    placeholder: '说点什么…', anonymous: '登录后即可参与互动', label: '聊天消息', input: '发送弹幕', fresh: '{n} 条新消息',
+    placeholder: '说点什么…', anonymous: '登录后互动', label: '聊天消息', input: '发送弹幕', fresh: '{n} 条新消息',
     entered: '来了', gave: '送出', times: '×{n}', bought: '买了', someone: '有人', system: '欢迎来到直播间！请文明发言，理性消费。',
     danmaku: '弹幕', opacity: '弹幕透明度', fit: '完整画面', like: '点赞', gift: '礼物', characters: '还可输入 {n} 字',
   },
   gift: {
-    title: '送礼物', balance: '余额', send: '赠送', again: '连送', count: '数量', notEnough: '金币不足', sent: '送出',
+    title: '送礼物', balance: '余额', send: '赠送', again: '连送', count: '数量', notEnough: '金币不足', anonymous: '登录后送礼', sent: '送出',
     others: '礼物', choose: '选择 {name}，{coins} 金币',
   },
   shop: {
@@ -45,7 +45,7 @@ export const zh = {
   },
   me: {
     title: '我的', level: '会员等级', next: '再买 {amount} 到{tier}', top: '已是最高等级', coins: '金币', points: '积分', orders: '订单', visits: '到访',
-    ledger: '账单明细', noLedger: '还没有记录', anonymous: '游客', balance: '余额 {n}', following: '已关注',
+    ledger: '账单明细', noLedger: '还没有记录', anonymous: '游客', guestHint: '登录后在这里查看等级、金币和账单', balance: '余额 {n}', following: '已关注',
   },
   cause: { gift: '送出{name}', received: '收到{name}', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
   unit: { coins: '金币', points: '积分' },
