@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.frames import Opcode
 
 from liveroom.edge.heartbeat import SLOTS, Heartbeat
-from tests.liveroom.edge.gateway_house import ROOM, open_house, token, wait_until
+from liveroom.protocol.messages import Pong
+from tests.liveroom.edge.gateway_house import ROOM, open_house, wait_until
 from tests.liveroom.edge.test_gateway_load import DeafGuest
 
 BEAT_EVERY_S = 0.3
@@ -60,22 +59,22 @@ async def test_who_answers_pings_stays_and_who_does_not_is_closed() -> None:
         deaf.socket.close()
 
 
-async def test_who_talks_is_not_pinged() -> None:
-    async with open_house() as house, connect(house.url, ping_interval=None) as talking:
-        pings = 0
-        received = talking.process_event
-
-        def notice(event: object) -> None:
-            nonlocal pings
-            pings += getattr(event, "opcode", None) is Opcode.PING
-            received(event)  # type: ignore[arg-type]
-
-        talking.process_event = notice  # type: ignore[method-assign]
-        hello = f'{{"t":"hello","token":"{token("ming")}","room":"{ROOM}"}}'
-        await talking.send(hello)
-        for _ in range(8):
-            await talking.send('{"t":"ping"}')
-            await asyncio.sleep(BEAT_EVERY_S / 4)
-        assert pings == 0
-        await asyncio.sleep(3 * BEAT_EVERY_S)
-        assert pings >= 1
+async def test_who_was_heard_is_not_pinged_and_a_pong_is_being_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("liveroom.edge.heartbeat.BEAT_EVERY_S", 3_600)
+    async with open_house() as house:
+        ming = await house.guest("ming")
+        connection = next(iter(house.gateway._connections))
+        connection.beat()
+        assert not connection._is_pinged, "hello was heard"
+        await ming.send(t="ping")
+        await ming.expect(Pong)
+        connection.beat()
+        assert not connection._is_pinged
+        connection.beat()
+        assert connection._is_pinged
+        await wait_until(lambda: connection._is_heard)
+        connection.beat()
+        assert not connection._is_pinged
+        assert connection.is_open()
