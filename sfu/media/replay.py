@@ -78,6 +78,10 @@ class Replays:
 
     def offer(self, leg: Leg, track: Track, *, budget_bps: int | None, now: float) -> None:
         """Queue a leg that has begun to wait at a track; ask for a key frame if that is no use."""
+        if not track.begun:
+            # Who is there before the picture misses nothing of it, and is no fallback.
+            track.want_keyframe(now=now)
+            return
         obstacle = track.replay_obstacle(now=now)
         if obstacle is not None:
             self._fall_back(track, obstacle, now=now)

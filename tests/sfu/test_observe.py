@@ -53,14 +53,16 @@ async def test_replays_and_why_there_was_none_are_counted(server: Server) -> Non
     before = [value(name) for name in names]
     without = value("liveroom_media_replay_fallbacks_total", reason="no_keyframe")
     host, _ = await server.publisher()
+    host.send_rtp(rtp(1, payload=b"\x10\x01delta"))
+    await until(lambda: server.media.stats().engine.packets_in == 1, "it came in")
     await server.viewer("early")
     await until(
         lambda: value("liveroom_media_replay_fallbacks_total", reason="no_keyframe") == without + 1,
         "the fallback",
     )
-    host.send_rtp(rtp(1))
-    host.send_rtp(rtp(2, payload=b"\x10\x01delta"))
-    await until(lambda: server.media.stats().engine.packets_in == 2, "both came in")
+    host.send_rtp(rtp(2))
+    host.send_rtp(rtp(3, payload=b"\x10\x01delta"))
+    await until(lambda: server.media.stats().engine.packets_in == 3, "both came in")
     late, _ = await server.viewer("late")
     await late.receive_rtp()
     await until(lambda: [value(n) for n in names] == [before[0] + 1, before[1] + 2], "the replay")

@@ -23,6 +23,14 @@ class TestBounds:
         scene.publish().send("v")
         assert self.fallback(scene) == "no_keyframe"
 
+    def test_who_waits_for_the_first_packet_of_all_is_no_fallback(self, scene):
+        host = scene.publish()
+        scene.watch()
+        assert len(scene.asked()) == 1
+        host.key()
+        assert len(scene.got()) == 1
+        assert scene.engine.replay_stats().fallbacks == {}
+
     def test_a_group_that_is_too_long_is_not_shown(self, scene):
         host = scene.publish()
         host.key()
