@@ -56,7 +56,7 @@ def run(for_s: float | None, source: str | None, headless: bool) -> int:
         uvloop.run(_evening(for_s, source, headless, console))
     except* (SourceFailed, CannotOpen) as failed:
         for each in failed.exceptions:
-            console.print(str(each), markup=False)
+            console.print(str(each), markup=False, soft_wrap=True)
         code = FAILED
     return code
 

@@ -1,8 +1,10 @@
 """`liveroom demo` as a person starts it: links that open, a room that lives, a clean end."""
 
 import asyncio
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -80,19 +82,24 @@ class Evening:
         token: str = reply.json()["token"]
         return token
 
+    async def is_live(self) -> bool:
+        async with httpx.AsyncClient() as http:
+            return bool((await http.get(f"{self.base}/v1/rooms/demo")).json()["live"])
+
     async def wait_live(self, *, live: bool) -> None:
-        async with httpx.AsyncClient() as http, asyncio.timeout(LIVE_WITHIN_S):
-            while (await http.get(f"{self.base}/v1/rooms/demo")).json()["live"] is not live:
+        async with asyncio.timeout(LIVE_WITHIN_S):
+            while await self.is_live() is not live:
                 await asyncio.sleep(0.2)
 
 
 @contextmanager
-def evening(*arguments: str) -> Iterator[Evening]:
+def evening(*arguments: str, **environment: str) -> Iterator[Evening]:
     process = subprocess.Popen(
         [sys.executable, "-m", "liveroom", "demo", "--headless", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | environment,
         preexec_fn=_heed_interrupts,
     )
     demo = Evening(process)
@@ -114,8 +121,8 @@ def _children(pid: int) -> list[str]:
 async def test_a_demo_lives_until_an_interrupt_and_leaves_nothing_behind() -> None:
     with evening() as demo:
         demo.wait_ready()
+        assert await demo.is_live(), "the addresses are shown once the host is live"
         token, again = await demo.token(0), await demo.token(0)
-        await demo.wait_live(live=True)
         async with RoomClient(demo.base, "demo", token) as visit:
             assert visit.welcome is not None
             assert visit.welcome.you["tier"] == "gold"
@@ -176,4 +183,29 @@ def test_a_source_that_cannot_be_sent_ends_the_demo_with_a_sentence() -> None:
 
     assert code == 2
     assert "/nowhere/at/all.mp4" in demo.text
+    assert "Traceback" not in demo.text
+
+
+def test_a_demo_listens_where_the_settings_say() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with evening("--for", "1", LIVEROOM_HTTP=f"127.0.0.1:{port}") as demo:
+        demo.wait_ready()
+        code = demo.wait_end()
+
+    assert code == 0, demo.text
+    assert demo.base == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("nowhere", "LIVEROOM_HTTP: write HOST:PORT"), ("192.0.2.1:80", "192.0.2.1")],
+)
+def test_an_address_that_cannot_be_listened_on_is_said(address: str, said: str) -> None:
+    with evening(LIVEROOM_HTTP=address) as demo:
+        code = demo.wait_end()
+
+    assert code == 2
+    assert said in demo.text
     assert "Traceback" not in demo.text
