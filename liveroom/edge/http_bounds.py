@@ -12,8 +12,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 HEAD_BYTES_MAX = 32 * 1024
 """Request line and headers together; more is answered with 431 and the connection closed.
 
-Checked once per read, so one read more may be held for a moment.
+An unfinished head is looked at once per read, so one read more may be held for a moment.
 """
+HEADER_EXTRA_BYTES = 4
+"""What stands around a header's name and value: a colon, a blank, a line's end."""
 
 REQUEST_WITHIN_S = 20.0
 """From a request's first byte (or the connection's opening) to its last; then it is closed."""
@@ -53,6 +55,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._in_head = True
+        self._parsed_bytes = 0
+        self._is_refused = False
         self._deadline: asyncio.TimerHandle | None = None
         self._reader_watch: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
@@ -92,24 +96,45 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
-            self.transport.write(TOO_LARGE)
-            self.transport.close()
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """Note that a request begins."""
         super().on_message_begin()
         self._in_head = True
+        self._parsed_bytes = 0
         if self._deadline is None:
             self._arm()
 
+    def on_url(self, url: bytes) -> None:
+        """Count a piece of the request line."""
+        self._parsed_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._parsed_bytes += len(name) + len(value) + HEADER_EXTRA_BYTES
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Note that a request's head is complete."""
+        """Note that a request's head is complete; one too large came within one read."""
+        if self._parsed_bytes > HEAD_BYTES_MAX:
+            self._refuse_head()
+        if self._is_refused:
+            return
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        if not self._is_refused:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that a request is complete; the next one has its own deadline."""
+        if self._is_refused:
+            return
         super().on_message_complete()
         self._in_head = True
         self._disarm()
@@ -117,6 +142,12 @@ class BoundedHttp(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _refuse_head(self) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self._end)

@@ -100,6 +100,23 @@ async def test_a_head_just_over_the_bound_gets_a_problem_document(listener: List
     streams[1].close()
 
 
+@pytest.mark.parametrize("body", [b"", b"abc"], ids=["bare", "body"])
+def test_a_large_head_that_comes_in_one_read_is_refused_too(body: bytes) -> None:
+    async def scenario() -> None:
+        async with serving() as listener:
+            streams = await connect(listener)
+            head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % len(body)
+            one = head + b"X: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n" + body
+            streams[1].write(one + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            async with asyncio.timeout(WITHIN_S):
+                found = await streams[0].read()
+            assert found.startswith(b"HTTP/1.1 431")
+            assert found.count(b"HTTP/1.1") == 1
+            streams[1].close()
+
+    uvloop.run(scenario())  # it reads more at once than a head may have
+
+
 @pytest.mark.parametrize(
     "piece",
     [
