@@ -8,9 +8,10 @@ import weakref
 import pytest
 
 from sfu.edge.fanout import Job, Sent
-from sfu.edge.sender import INLINE_PACKETS_MAX, QUEUED_PACKETS_MAX, Sender
+from sfu.edge.sender import INLINE_PACKETS_MAX, QUEUED_PACKETS_MAX, Sender, joined
 from sfu.media.model import LegBatch, Packet
 
+LARGE = INLINE_PACKETS_MAX + 1
 WAIT_S = 5.0
 
 
@@ -24,6 +25,7 @@ class Way:
     def __init__(self, *, releases_lock=True):
         self.releases_lock = releases_lock
         self.batches = []
+        self.jobs = []
         self.threads = []
         self.running = 0
         self.overlapped = False
@@ -35,6 +37,7 @@ class Way:
         self.running += 1
         self.overlapped |= self.running > 1
         assert self.gate.wait(WAIT_S)
+        self.jobs.append(jobs)
         self.batches.append(jobs[0].batch.session)
         self.threads.append(threading.current_thread())
         self.running -= 1
@@ -43,8 +46,8 @@ class Way:
         return Sent(packets=sum(len(job.batch.rtp) for job in jobs))
 
 
-def jobs(name, packets, keys=None):
-    batch = LegBatch(name, (Packet(b"header", b""),) * packets)
+def jobs(name, packets, keys=None, header=b"header"):
+    batch = LegBatch(name, (Packet(header, b""),) * packets)
     return [Job(("127.0.0.1", 9), keys or Keys(), batch)]
 
 
@@ -90,29 +93,42 @@ def test_a_large_batch_does_not_hold_the_caller_up(made):
     way = Way()
     desk, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("large", INLINE_PACKETS_MAX + 1), INLINE_PACKETS_MAX + 1, (1.0,))
-    assert sender.queued == INLINE_PACKETS_MAX + 1
+    sender.offer(jobs("large", LARGE), LARGE, (1.0,))
+    assert sender.queued == LARGE
     assert not desk.reports
     way.gate.set()
     until(lambda: sender.queued == 0)
     assert way.threads[0] is not threading.current_thread()
-    assert desk.reports == [(Sent(packets=INLINE_PACKETS_MAX + 1), (1.0,))]
+    assert desk.reports == [(Sent(packets=LARGE), (1.0,))]
 
 
-def test_small_batches_wait_their_turn_behind_a_large_one(made):
+def test_what_gathers_behind_a_large_batch_is_sent_in_order_in_one_go(made):
     """Contexts are never in two hands, and no packet overtakes another of its leg."""
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("large", 1000), 1000, ())
-    for number in range(5):
-        sender.offer(jobs(f"small {number}", 1), 1, ())
+    ann, bob = Keys(), Keys()
+    sender.offer(jobs("large", LARGE), LARGE, ())
+    until(lambda: way.running)
+    for number in range(3):
+        for name, keys in (("ann", ann), ("bob", bob)):
+            sender.offer(jobs(name, 1, keys, header=b"%d" % number), 1, ())
     way.gate.set()
     until(lambda: sender.queued == 0)
     sender.offer(jobs("after", 1), 1, ())
-    assert way.batches == ["large", *(f"small {number}" for number in range(5)), "after"]
+    assert way.batches == ["large", "ann", "after"]
     assert not way.overlapped
     assert way.threads[-1] is threading.current_thread()
+    joined = {job.batch.session: [header for header, _ in job.batch.rtp] for job in way.jobs[1]}
+    assert joined == {"ann": [b"0", b"1", b"2"], "bob": [b"0", b"1", b"2"]}
+
+
+def test_a_session_that_moved_is_sent_all_where_it_is_now():
+    keys = Keys()
+    old, new = jobs("ann", 1, keys)[0], jobs("ann", 2, keys)[0]._replace(address=("::1", 8))
+    (found,) = joined([old, new])
+    assert found.address == ("::1", 8)
+    assert len(found.batch.rtp) == 3
 
 
 def test_a_fan_out_that_keeps_the_lock_has_no_thread(made):
@@ -146,11 +162,11 @@ def test_a_bug_on_the_thread_is_told_and_the_next_batch_is_sent(made):
     way = Way()
     desk, sender = made(way)
     way.failure = ZeroDivisionError()
-    sender.offer(jobs("broken", 1000), 1000, ())
+    sender.offer(jobs("broken", LARGE), LARGE, ())
     until(lambda: sender.queued == 0)
     assert desk.broken == [way.failure]
     way.failure = None
-    sender.offer(jobs("whole", 1000), 1000, ())
+    sender.offer(jobs("whole", LARGE), LARGE, ())
     until(lambda: way.batches == ["broken", "whole"])
 
 
@@ -158,11 +174,11 @@ def test_closing_sends_what_is_queued_first(made):
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    sender.offer(jobs("one", 1000), 1000, ())
-    sender.offer(jobs("two", 1000), 1000, ())
+    sender.offer(jobs("one", LARGE), LARGE, ())
+    sender.offer(jobs("two", LARGE), LARGE, ())
     threading.Timer(0.05, way.gate.set).start()
     sender.close()
-    assert way.batches == ["one", "two"]
+    assert [job.batch.session for sent in way.jobs for job in sent] == ["one", "two"]
     assert sender.queued == 0
 
 
@@ -172,10 +188,11 @@ def test_the_keys_of_a_session_that_closed_live_until_its_last_packet_is_sent(ma
     way.gate.clear()
     keys = Keys()
     kept = weakref.ref(keys)
-    sender.offer(jobs("large", 1000, keys), 1000, ())
+    sender.offer(jobs("large", LARGE, keys), LARGE, ())
     del keys
     gc.collect()
     assert kept() is not None
     way.gate.set()
     until(lambda: sender.queued == 0)
-    assert kept() is None
+    way.jobs.clear()
+    until(lambda: kept() is None)

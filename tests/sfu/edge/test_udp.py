@@ -9,6 +9,7 @@ import pytest
 from sfu.app import Media
 from sfu.config import MediaConfig
 from sfu.control.dtls import Dtls, Role
+from sfu.edge import sender
 from sfu.edge.native import SWITCH
 from sfu.edge.udp import SOCKET_BUFFER_BYTES, open_socket
 from sfu.packet.srtp import Profile
@@ -33,6 +34,7 @@ async def test_a_burst_reaches_every_viewer_whole_and_in_order(
 ) -> None:
     """Large batches go through the sender's thread where there is a native fan-out."""
     monkeypatch.setenv(SWITCH, fanout)
+    monkeypatch.setattr(sender, "INLINE_PACKETS_MAX", BURST // 10)
     media = Media(MediaConfig(), on_event=lambda _event: None)
     await media.start()
     server = Server(media)
