@@ -5,7 +5,8 @@ A crash in between publishes again; receivers know events by their numbers.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -18,6 +19,8 @@ from liveroom.store.port import Store
 
 RETRY_S: Final = 1.0
 """The pause after the bus or the store failed."""
+TAKE_OUT_AFTER_S: Final = 0.2
+"""Published events leave the outbox with the next ones, or after this time without any."""
 STOP_S_MAX: Final = 5.0
 """How long a stop waits for the last events; later ones are published at the next start."""
 
@@ -33,6 +36,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._draining = asyncio.Lock()  # two drains at once would publish twice
         self._stopping = False
+        self._published: list[int] = []
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -52,26 +56,54 @@ class Relay:
 
     async def drain(self) -> int:
         """Publish until the outbox is empty; returns how many events went out."""
-        count = 0
-        out: list[int] = []
         async with self._draining:
-            while pending := await self._store.run(partial(journal.advance, seqs=out)):
-                for publication in by_room([one.event for one in pending]):
-                    await self._bus.publish(publication)
-                out = [one.seq for one in pending]
-                count += len(pending)
-        return count
+            count = 0
+            while went := await self._advance():
+                count += went
+            return count
+
+    async def _advance(self) -> int:
+        """Publish the next page, taking out the one before; returns how many events went out.
+
+        One transaction does both, and under load it shares its commit with the gifts that
+        came meanwhile.
+        """
+        pending = await self._store.run(partial(journal.advance, seqs=self._published))
+        self._published = []
+        for publication in by_room([one.event for one in pending]):
+            await self._bus.publish(publication)
+        self._published = [one.seq for one in pending]
+        return len(pending)
 
     async def _run(self) -> None:
         while not self._stopping:
-            await self._woken.wait()
+            await self._wait()
             self._woken.clear()
-            try:
-                await self.drain()
-            except Exception:  # whatever it is, the events are still in the outbox
-                _log.exception("relay paused")
+            if not await self._succeeds(self._follow):
                 self._woken.set()
                 await asyncio.sleep(RETRY_S)
+        await self._succeeds(self.drain)
+
+    async def _follow(self) -> None:
+        """Publish what was committed since, leaving the last page to be taken out later."""
+        async with self._draining:
+            while await self._advance() >= journal.OUTBOX_PAGE:
+                pass
+
+    @staticmethod
+    async def _succeeds(work: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await work()
+        except Exception:  # whatever it is, the events are still in the outbox
+            _log.exception("relay paused")
+            return False
+        return True
+
+    async def _wait(self) -> None:
+        """Wait for a commit; when none comes for a while, take out what was published."""
+        timeout = TAKE_OUT_AFTER_S if self._published else None
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), timeout)
 
 
 def by_room(events: Sequence[Event]) -> list[Publication]:
