@@ -124,8 +124,7 @@ def _sqlite_rates(path: str, group: int, seconds: float) -> dict[str, float]:
     try:
         with engine.connect() as connection:
             core = _core_rate(connection, group, seconds)
-            raw = connection.connection.dbapi_connection
-            assert isinstance(raw, sqlite3.Connection)
+            raw: Any = connection.connection.dbapi_connection
             return {"SQLAlchemy Core": core, "sqlite3": _sqlite3_rate(raw, group, seconds)}
     finally:
         engine.dispose()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from liveroom.store.database import upgrade
+from tests.house import lay_store
 from tests.postgres import Cluster, cluster
 
 _numbers = itertools.count(1)
@@ -26,7 +27,7 @@ def postgres() -> Iterator[Cluster]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a fresh, migrated store."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.db"
+        return lay_store(f"sqlite:///{tmp_path}/store.db")
     running: Cluster = request.getfixturevalue("postgres")
     name = f"test{next(_numbers)}"
     running.statement(f"CREATE DATABASE {name} TEMPLATE migrated")

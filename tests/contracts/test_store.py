@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from liveroom.domain.events import Entered, OrderPaid, PaymentReceived
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
-from liveroom.domain.ledger import Bundle, Transfer
+from liveroom.domain.ledger import Balance, Bundle, Transfer
 from liveroom.domain.orders import OrderLine, Product
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
@@ -283,6 +283,76 @@ async def test_a_bundle_is_posted_whole_or_not_at_all(store: Store) -> None:
     assert (balance.amount, balance.version) == (5, 1)
     other = await store.run(lambda tx: posting.balance_of(tx, TenantId("t2"), wallet))
     assert other.amount == 0
+
+
+async def test_bundles_posted_together_follow_each_other_and_a_refused_one_writes_nothing(
+    store: Store,
+) -> None:
+    wallet = posting.wallet_of(USER)
+    together = [coins(10), coins(-6), coins(-6), coins(-4)]
+    posted = await store.run(lambda tx: posting.post_bundles(tx, TENANT, together, at=1))
+    assert [
+        one.code if isinstance(one, Refused) else (one[wallet.id].balance, one[wallet.id].version)
+        for one in posted
+    ] == [(10, 1), (4, 2), "not_enough_coins", (0, 3)]
+    held = await store.run(lambda tx: posting.balance_of(tx, TENANT, wallet))
+    assert (held.amount, held.version) == (0, 3)
+    kept = await store.run(lambda tx: tx.execute(select(bundles.c.id)).scalars().all())
+    assert sorted(kept) == sorted(together[index].id for index in (0, 1, 3))
+    assert await store.run(posting.audit) == []
+
+
+async def test_a_balance_that_changed_after_it_was_read_fails_the_command(store: Store) -> None:
+    await store.run(lambda tx: posting.post_bundle(tx, TENANT, coins(10), at=1))
+    wallet = posting.wallet_of(USER).id
+
+    def stale(tx: Transaction) -> None:
+        read, decided = {wallet: Balance(9, 0)}, {wallet: Balance(8, 1)}
+        posting._write_balances(tx, TENANT, read, decided)
+        line = {"tenant": TENANT, "bundle": "x", "account": wallet, "unit": "coins"}
+        tx.execute(insert(bundles).values(tenant=TENANT, id="x", cause="c", ref="r", at=1))
+        tx.execute(insert(ledger_lines).values(**line, amount=-1, balance=8, version=1))
+
+    with pytest.raises((AssertionError, DBAPIError)):
+        await store.run(stale)
+    assert await store.run(posting.audit) == []
+
+
+async def test_keys_claimed_together_are_answered_kept_or_given_back(store: Store) -> None:
+    await store.run(once("a", key="old", command="same"))
+    claims = [
+        keys.Claim(scope(key), keys.fingerprint_of(command))
+        for key, command in (("old", "same"), ("z", 1), ("old2", 2), ("b", 3))
+    ]
+
+    def command(tx: Transaction) -> list[keys.Outcome | None]:
+        known = keys.claim(tx, claims, at=1, answer_type=str)
+        new = [one.scope for one, outcome in zip(claims, known, strict=True) if outcome is None]
+        answers = ["yes", Refused("out_of_stock", "because"), Refused("age_unconfirmed")]
+        keys.settle(tx, list(zip(new, answers, strict=False)))
+        return known
+
+    first = await store.run(command)
+    assert [outcome and outcome.unwrap() for outcome in first] == ["a", None, None, None]
+    again = await store.run(lambda tx: keys.claim(tx, claims, at=1, answer_type=str))
+    assert again[1] is not None
+    assert (again[1].unwrap(), again[1].again) == ("yes", True)
+    assert again[2] is not None
+    assert again[2].refused is not None
+    assert (again[2].refused.code, again[2].refused.why) == ("out_of_stock", "because")
+    assert again[3] is None, "a refusal that is no answer gives its key back"
+
+
+async def test_a_key_claimed_for_another_command_is_refused_and_the_others_are_not(
+    store: Store,
+) -> None:
+    await store.run(once("a", key="taken"))
+    claims = [keys.Claim(scope(key), keys.fingerprint_of("other")) for key in ("taken", "free")]
+    taken, free = await store.run(lambda tx: keys.claim(tx, claims, at=1, answer_type=str))
+    assert taken is not None
+    assert taken.refused is not None
+    assert taken.refused.code == "idempotency_mismatch"
+    assert free is None
 
 
 async def test_the_database_itself_keeps_the_ledger_append_only(store: Store) -> None:
