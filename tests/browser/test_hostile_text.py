@@ -8,7 +8,7 @@ from websockets.sync.client import connect
 
 from tests.browser.conftest import DESKTOP, Shop, Visits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 PROBE = "window.owned = 0; window.addEventListener('owned', () => { window.owned += 1 })"
 IMAGE = "<img src=x onerror=dispatchEvent(new Event('owned'))>"
