@@ -6,6 +6,7 @@ come back through a queue, so that they reach the services in their order.
 
 import asyncio
 import contextlib
+import gc
 import random
 import secrets
 import signal
@@ -48,6 +49,8 @@ from sfu.config import MediaConfig, MediaLimits
 DRAIN_S = 4.0
 """How long clients get to move elsewhere after SIGTERM before their sockets are closed."""
 JWKS_WITHIN_S = 10.0
+GC_THRESHOLDS = (100_000, 50, 100)
+"""Objects until the youngest are looked at, and how often the older generations join in."""
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_TIME_CHARS = 10
 ID_CHANCE_CHARS = 16
@@ -278,9 +281,21 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await app.start()
+    _settle_memory()
     await stopped.wait()
     _log.info("draining", seconds=DRAIN_S)
     await app.stop(drain_s=DRAIN_S)
+
+
+def _settle_memory() -> None:
+    """Keep the collector away from what lives as long as the process, and from each packet.
+
+    Almost everything is freed by reference counts; with default thresholds the collector ran
+    in the middle of batches (about a tenth of the CPU, twice the p99 of forwarding).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _reachable(host: str) -> str:

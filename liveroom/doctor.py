@@ -6,7 +6,6 @@ finding makes the exit code 1. It must not need a running server.
 
 import asyncio
 import contextlib
-import importlib
 import os
 import platform
 import resource
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from liveroom.config import Address, Config
+from sfu.app import fanout_obstacle
 
 UDP_SEGMENT: Final = 103
 """Socket option of Linux' UDP generic segmentation offload (linux/udp.h)."""
@@ -157,8 +157,8 @@ def socket_buffers() -> Finding:
 
 
 def native_fast_path() -> Finding:
-    """Say which fan-out sends the media; by name, for only the app imports `sfu`."""
-    why_not = importlib.import_module("sfu.edge.native").why_not_native()
+    """Say which fan-out sends the media."""
+    why_not = fanout_obstacle()
     if why_not is None:
         return Finding("native fast path", Verdict.GOOD, "the native fan-out sends")
     return Finding(

@@ -21,6 +21,7 @@ from sfu.control.desk import Desk
 from sfu.control.dtls import Certificate
 from sfu.control.model import Direction, MediaEvent, Outlets
 from sfu.edge.http import Reply, Request, Signalling
+from sfu.edge.native import why_not_native
 from sfu.edge.udp import MediaSocket, open_socket
 from sfu.media.engine import Engine
 from sfu.media.model import Output, RoomId, SessionId
@@ -233,6 +234,11 @@ class Media:
 
 def _listed(origins: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda origin: "*" in origins or origin in origins
+
+
+def fanout_obstacle() -> str | None:
+    """Say why media is sent by Python here, None when the compiled fan-out sends."""
+    return why_not_native()
 
 
 def candidate_addresses(

@@ -18,7 +18,7 @@ INLINE_PACKETS_MAX: Final = 1_024
 
 They hold the event loop up for 1 to 2 ms. The thread is not free either: on an idle machine
 waking it took 27 µs and 20-25 µs of CPU, and where others want the cores it waits for one of
-them and for the interpreter's lock, twice a batch (p50 of forwarding 7 ms inline, 500 beside).
+them and for the interpreter's lock, twice a batch.
 """
 QUEUED_PACKETS_MAX: Final = 65_536
 """Packets handed to the thread and not sent yet; a batch beyond them is dropped and counted."""
