@@ -1,6 +1,5 @@
 """The doctor sees what is wrong, says what to do, and exits 1 only when it is fatal."""
 
-import importlib
 import socket
 import sqlite3
 from pathlib import Path
@@ -154,6 +153,5 @@ def test_it_says_which_fan_out_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFU_FANOUT", "python")
     assert doctor.native_fast_path().verdict is doctor.Verdict.NOTE
     assert "SFU_FANOUT" in doctor.native_fast_path().seen
-    native = importlib.import_module("sfu.edge.native")
-    monkeypatch.setattr(native, "why_not_native", lambda: None)
+    monkeypatch.setattr(doctor, "fanout_obstacle", lambda: None)
     assert doctor.native_fast_path().verdict is doctor.Verdict.GOOD
