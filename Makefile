@@ -53,7 +53,7 @@ demo: install ## a whole live room on this machine
 
 test: install deps ## the whole test suite
 	cd $(WEB) && npm run --silent check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-fast: install ## what runs in under a minute
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not peers" -x
