@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -76,10 +77,13 @@ class Shell:
         self, condition: Callable[[dict[str, Any]], object], what: str, seconds: float = WAIT_S
     ) -> dict[str, Any]:
         """Wait until the numbers fulfil a condition; return them."""
-        deadline = time.monotonic() + seconds
-        while not condition(numbers := self.stats()):
-            assert time.monotonic() < deadline, f"not in {seconds} s: {what}; {numbers}"
-            time.sleep(0.05)
+        numbers: dict[str, Any] = {}
+
+        def holds() -> bool:
+            numbers.update(self.stats())
+            return condition(numbers)
+
+        wait_until(holds, seconds=seconds, what=what)
         return numbers
 
 
@@ -106,10 +110,11 @@ def network() -> Iterator[Network]:
         pytest.fail("Run the peers' tests as root: they make a network namespace (unshare --net).")
     holder = subprocess.Popen([str(HERE / "closed_net.sh"), "sleep", "infinity"])
     network = Network(holder)
-    deadline = time.monotonic() + WAIT_S
-    while INTERFACE not in _addresses(network) or not _is_ready(holder):
-        assert time.monotonic() < deadline, "the namespace did not come up"
-        time.sleep(0.02)
+    wait_until(
+        lambda: INTERFACE in _addresses(network) and _is_ready(holder),
+        seconds=WAIT_S,
+        what="the namespace is up",
+    )
     yield network
     holder.terminate()
     holder.wait()

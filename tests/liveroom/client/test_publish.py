@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from liveroom.client.visit import CommandRefused
 from liveroom.client.whep import WhepViewer
 from liveroom.client.whip import WhipPublisher
 from tests.server import RunningServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +34,12 @@ def _publish(server: RunningServer, room: str, source: str, user: str = "host") 
 
 
 def _wait_live(server: RunningServer, room: str, *, live: bool) -> None:
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        if httpx.get(f"{server.base}/v1/rooms/{room}").json()["live"] is live:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"the room is not {'live' if live else 'quiet'}")
+    wait_until(
+        lambda: httpx.get(f"{server.base}/v1/rooms/{room}").json()["live"] is live,
+        seconds=15,
+        what="live" if live else "quiet",
+        every_s=0.1,
+    )
 
 
 @pytest.mark.parametrize("codec", ["h264", "vp8"])

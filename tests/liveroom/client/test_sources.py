@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -204,7 +205,7 @@ def _connect(address: str) -> Producer:
         except SourceUnusable:
             if time.monotonic() > until:
                 raise
-            time.sleep(0.1)
+            threading.Event().wait(0.1)
 
 
 async def test_a_live_source_that_ends_ends_its_tracks(tmp_path: Path) -> None:

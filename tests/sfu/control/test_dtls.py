@@ -1,6 +1,7 @@
 """Handshakes in memory: keys for the genuine, a reason for everybody else."""
 
 import datetime
+import threading
 import time
 from collections.abc import Sequence
 
@@ -222,7 +223,7 @@ def test_any_lost_flight_is_made_good(lost: int) -> None:
     while server.keys is None or client.keys is None:
         assert time.monotonic() < deadline, "the handshake did not recover"
         if not queue:
-            time.sleep(0.02)
+            threading.Event().wait(0.02)
             now = time.monotonic()
             queue = [(client, datagram) for datagram in server.tick(now=now)]
             queue += [(server, datagram) for datagram in client.tick(now=now)]

@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 import weakref
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from sfu.edge.fanout import Job, Sent
 from sfu.edge.sender import INLINE_PACKETS_MAX, QUEUED_PACKETS_MAX, Sender, joined
 from sfu.media.model import LegBatch, Packet
+from tests.waiting import wait_until
 
 LARGE = INLINE_PACKETS_MAX + 1
 WAIT_S = 5.0
@@ -75,10 +75,7 @@ def made():
 
 
 def until(condition):
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(condition, seconds=WAIT_S, what="what the sender does", every_s=0.001)
 
 
 def test_a_small_batch_is_sent_before_the_offer_returns(made):
