@@ -87,3 +87,17 @@ def test_the_library_publishes_plays_restarts_and_stops(page: Page, shell: Shell
     reasons = {e["detail"]["reason"] for e in numbers["events"] if e["kind"] == "session_closed"}
     assert reasons <= {"deleted", "peer_closed"}
     assert "away" in kinds(numbers)
+
+
+@pytest.mark.slow
+def test_the_library_holds_for_a_minute(page: Page, shell: Shell) -> None:
+    page.evaluate("([url, token]) => publish(url, token)", [f"{shell.url}/whip/r1", "host:h"])
+    page.evaluate("([url, token]) => play(url, token)", [f"{shell.url}/whep/r1", "viewer:v"])
+    numbers = shell.wait(lambda now: packets(now, "audio") > 60 * 49, "a minute of sound", 90)
+    decoded = page.evaluate(
+        """async () => [...(await receiver.getStats()).values()]
+        .filter((one) => one.type === "inbound-rtp" && one.kind === "video")[0].framesDecoded"""
+    )
+    assert decoded > 60 * 10
+    assert "away" not in kinds(numbers)
+    assert page.evaluate("[sender.connectionState, receiver.connectionState]") == ["connected"] * 2
