@@ -55,8 +55,9 @@ test: install deps ## the whole test suite
 	cd $(WEB) && npm run --silent check
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
-test-fast: install ## what runs in under a minute
-	$(BIN)/python -m pytest -q -m "not slow and not browser and not peers" -x
+test-fast: install ## what runs in about a minute
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not peers" -x \
+		--numprocesses=2 --dist=loadfile
 
 lint: install ## style and types
 	$(BIN)/ruff check .

@@ -14,3 +14,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder: Path = tmp_path_factory.mktemp("server")
     with running(environment_for(folder), folder / "server.log") as running_server:
         yield running_server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave everything that starts a PostgreSQL cluster out of the fast suite."""
+    for item in items:
+        if "postgres" in item.nodeid:
+            item.add_marker(pytest.mark.slow)

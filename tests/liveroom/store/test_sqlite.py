@@ -139,6 +139,7 @@ async def test_a_batch_whose_commit_fails_has_not_happened_and_says_so(
     await store.close()
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_unavailable_and_later_writes_work(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path}/s.db")
 

@@ -1,5 +1,6 @@
 """What is asked again and what is answered again, and that both have bounds."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ class TestAnswers:
                 counts[sequence] = counts.get(sequence, 0) + 1
         assert all(count <= ANSWERS_MAX for count in counts.values())
 
+    @pytest.mark.slow
     def test_what_it_remembers_has_a_bound(self):
         answers = Answers()
         for n in range(3 * ANSWERED_KEPT):
