@@ -10,17 +10,14 @@ import gc
 import random
 import secrets
 import signal
-import ssl
 import sys
-import time
-from collections.abc import Mapping
-from pathlib import Path
 
-import httpx
-import msgspec
 import uvloop
 from litestar import Litestar
 
+from liveroom.app.derived import certificate, gateway_limits, media_config, reachable, tls_context
+from liveroom.app.identity import new_id, now_ms
+from liveroom.app.key_set import read_key_set
 from liveroom.bus.local import LocalBus
 from liveroom.bus.port import Publication
 from liveroom.config import Config
@@ -28,7 +25,6 @@ from liveroom.domain.events import BroadcastChanged
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.api.application import build_api
 from liveroom.edge.api.backend import Addresses, Backend, Readiness
-from liveroom.edge.callers import GatewayLimits
 from liveroom.edge.demo_links import DemoLinks, demo_handler
 from liveroom.edge.gateway import Gateway
 from liveroom.edge.listener import Listener, bind
@@ -37,37 +33,19 @@ from liveroom.edge.pages import content_policy, page_handlers
 from liveroom.edge.payments import HttpPayments
 from liveroom.edge.tokens import Tokens
 from liveroom.observe import JOIN_SECONDS, configure_logs, logger
-from liveroom.protocol.limits import Rate, Rates
 from liveroom.service.paying import NoPayments
 from liveroom.service.ports import Ports
 from liveroom.service.services import TICK_S, Services, build_services
 from liveroom.store.database import open_store
 from liveroom.store.port import Store, StoreUnusableError
 from sfu.app import Media, MediaEvent
-from sfu.config import MediaConfig, MediaLimits
 
 DRAIN_S = 4.0
 """How long clients get to move elsewhere after SIGTERM before their sockets are closed."""
-JWKS_WITHIN_S = 10.0
 GC_THRESHOLDS = (100_000, 50, 100)
 """Objects until the youngest are looked at, and how often the older generations join in."""
-ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-ID_TIME_CHARS = 10
-ID_CHANCE_CHARS = 16
 
 _log = logger(__name__)
-
-
-def now_ms() -> int:
-    """Tell server time in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-def new_id() -> str:
-    """Make an id that sorts by time: 50 bits of milliseconds and 80 bits of chance, base 32."""
-    value = now_ms() << (5 * ID_CHANCE_CHARS) | secrets.randbits(5 * ID_CHANCE_CHARS)
-    shifts = range(5 * (ID_TIME_CHARS + ID_CHANCE_CHARS - 1), -1, -5)
-    return "".join(ID_ALPHABET[value >> shift & 31] for shift in shifts)
 
 
 class App:
@@ -100,7 +78,7 @@ class App:
         if self.config.public_url is not None:
             return self.config.public_url
         scheme = "https" if self.config.tls else "http"
-        return f"{scheme}://{_reachable(self.config.http.host)}:{self._listener.port}"
+        return f"{scheme}://{reachable(self.config.http.host)}:{self._listener.port}"
 
     @property
     def gateway_url(self) -> str:
@@ -108,7 +86,7 @@ class App:
         if self.config.gateway_url is not None:
             return self.config.gateway_url
         scheme = "wss" if self.config.tls else "ws"
-        return f"{scheme}://{_reachable(self.config.gateway.host)}:{self._gateway.port}/v1/ws"
+        return f"{scheme}://{reachable(self.config.gateway.host)}:{self._gateway.port}/v1/ws"
 
     async def start(self) -> None:
         """Open the store, then listen; what was opened is closed again when a step fails.
@@ -134,7 +112,7 @@ class App:
         await self._bus.start()
         self._closing.push_async_callback(self._bus.close)
         self._media = Media(
-            _media_config(config),
+            media_config(config),
             on_event=self._events.put_nowait,
             on_join_step=lambda step, seconds: JOIN_SECONDS.labels(step).observe(seconds),
             allows_origin=lambda origin: origins.allows(origin),
@@ -142,7 +120,7 @@ class App:
         self.services = build_services(self._ports())
         tokens = Tokens(
             secret=config.secret,
-            jwks=await _key_set(config.jwks),
+            jwks=await read_key_set(config.jwks),
             issuer=config.issuer,
             audience=config.audience,
             leeway_s=config.leeway_s,
@@ -151,7 +129,7 @@ class App:
             self.services,
             tokens,
             self._bus,
-            _gateway_limits(config),
+            gateway_limits(config),
             now_ms,
             allows_origin=origins.allows,
             chance=random.random,
@@ -160,9 +138,9 @@ class App:
         self._closing.push_async_callback(self.services.stop)
         await self._media.start()
         self._closing.push_async_callback(self._media.close)
-        await self._gateway.start(config.gateway.host, config.gateway.port, ssl=_tls(config))
+        await self._gateway.start(config.gateway.host, config.gateway.port, ssl=tls_context(config))
         self._closing.push_async_callback(self._gateway.close)
-        self._listener = Listener(self._api(tokens, origins), bound, _certificate(config))
+        self._listener = Listener(self._api(tokens, origins), bound, certificate(config))
         await self._listener.start()
         self._closing.push_async_callback(self._listener.stop)
         self._closing.callback(self._bus.subscribe_all(self._hear))
@@ -296,74 +274,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-def _reachable(host: str) -> str:
-    """Name a wildcard listener as a client on this machine would."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
-def _media_config(config: Config) -> MediaConfig:
-    limits = config.limits
-    return MediaConfig(
-        host=config.media.host,
-        port=config.media.port,
-        advertise=config.advertise,
-        limits=MediaLimits(
-            sessions_per_user=limits.media_sessions_per_user,
-            sessions_per_address=limits.media_sessions_per_address,
-            half_open_per_address=limits.handshakes_per_address,
-        ),
-    )
-
-
-def _gateway_limits(config: Config) -> GatewayLimits:
-    limits = config.limits
-    return GatewayLimits(
-        sockets_per_user=limits.sockets_per_user,
-        sockets_per_address=limits.sockets_per_address,
-        accepts_per_s=limits.accepts_per_s,
-        rates=Rates(
-            say=Rate(limits.say_per_s, limits.say_burst),
-            gift=Rate(limits.gifts_per_s, limits.gifts_per_s),
-            like=Rate(limits.likes_per_s, 2 * limits.likes_per_s),
-        ),
-    )
-
-
-def _certificate(config: Config) -> tuple[Path, Path] | None:
-    if config.tls_cert is None or config.tls_key is None:
-        return None
-    return config.tls_cert, config.tls_key
-
-
-def _tls(config: Config) -> ssl.SSLContext | None:
-    files = _certificate(config)
-    if files is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(*files)
-    return context
-
-
-async def _key_set(source: str | None) -> Mapping[str, object] | None:
-    """Read a JSON Web Key Set from a file or an address.
-
-    Raises:
-        ValueError: it cannot be read.
-
-    """
-    if source is None:
-        return None
-    try:
-        if source.startswith(("https://", "http://")):
-            async with httpx.AsyncClient(timeout=JWKS_WITHIN_S) as client:
-                content = (await client.get(source)).raise_for_status().content
-        else:
-            content = await asyncio.to_thread(Path(source).read_bytes)
-        return msgspec.json.decode(content, type=dict[str, object])
-    except (httpx.HTTPError, OSError, msgspec.DecodeError) as error:
-        raise ValueError(f"The key set {source} cannot be read: {error}.") from error

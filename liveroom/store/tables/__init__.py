@@ -1,0 +1,36 @@
+"""Every table of a shop. The tenant is part of every key; a room's id is unique by itself.
+
+Times are UTC milliseconds, amounts minor units. `migrations/` makes these tables;
+a test compares the two.
+"""
+
+from liveroom.store.tables.base import metadata
+from liveroom.store.tables.money import accounts, bundles, combos, ledger_lines
+from liveroom.store.tables.news import events, idempotency, outbox, personal_events
+from liveroom.store.tables.people import follows, members, room_members, tickets, visits
+from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
+from liveroom.store.tables.shop import checkouts, order_lines, orders, products
+
+__all__ = [
+    "accounts",
+    "broadcasts",
+    "bundles",
+    "checkouts",
+    "combos",
+    "events",
+    "follows",
+    "idempotency",
+    "ledger_lines",
+    "members",
+    "metadata",
+    "order_lines",
+    "orders",
+    "outbox",
+    "personal_events",
+    "products",
+    "room_counters",
+    "room_members",
+    "rooms",
+    "tickets",
+    "visits",
+]
