@@ -20,6 +20,8 @@ from sfu.config import MediaConfig
 from sfu.control.desk import Desk
 from sfu.control.dtls import Certificate
 from sfu.control.model import Direction, MediaEvent, Outlets
+from sfu.control.report import SESSIONS_LISTED_MAX, Plain, describe, in_order, name_address, sum_up
+from sfu.control.session import Session
 from sfu.edge.http import Reply, Request, Signalling
 from sfu.edge.native import why_not_native
 from sfu.edge.udp import MediaSocket, open_socket
@@ -205,6 +207,41 @@ class Media:
     def session_stats(self, session: str) -> SessionStats | None:
         """Return the engine's numbers of one session."""
         return self._engine.session_stats(SessionId(session))
+
+    async def room_report(self, room: str, *, limit: int = SESSIONS_LISTED_MAX) -> Plain:
+        """Tell what a room's sessions carry and how long packets stay here.
+
+        The totals are of all sessions; at most `limit` are listed, publishers first.
+        """
+        found = in_order(self._desk.in_room(RoomId(room)))
+        listed = found[: min(limit, SESSIONS_LISTED_MAX)]
+        return {
+            "forward": self._forward_latency(),
+            "totals": sum_up(found, self._engine.session_stats),
+            "sessions": [self._describe(session) for session in listed],
+            "left_off": len(found) - len(listed),
+        }
+
+    async def session_report(self, room: str, session: str) -> Plain | None:
+        """Tell everything about one session of a room; None when it has none of that name."""
+        found = self._desk.session(SessionId(session))
+        return None if found is None or found.room != room else self._describe(found)
+
+    def _describe(self, session: Session) -> Plain:
+        local = name_address(self._desk.candidates[0]) if self._desk.candidates else ""
+        stats = self._engine.session_stats(session.id)
+        return describe(session, stats, local, now=self._clock())
+
+    def _forward_latency(self) -> Plain:
+        if self._socket is None:
+            return {"p50_ms": None, "p99_ms": None, "samples": 0}
+        latency = self._socket.latencies.summary(now=self._clock())
+        p50_s, p99_s = latency.p50_s, latency.p99_s
+        return {
+            "p50_ms": None if p50_s is None else round(p50_s * 1000, 3),
+            "p99_ms": None if p99_s is None else round(p99_s * 1000, 3),
+            "samples": latency.samples,
+        }
 
     def _answer(self, request: Request) -> Reply:
         reply = self._signalling.answer(request)

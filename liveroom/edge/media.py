@@ -1,11 +1,11 @@
-"""The port to the media core: WHIP and WHEP as plain values, so that the edge knows no SDP.
+"""The port to the media core: WHIP, WHEP, reports as plain values: the edge knows no SDP.
 
 The application wires the media core in; tests wire a fake. The caller has verified the token
 already; the media core decides about sessions, content types, ETags and takeovers.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from liveroom.domain.ids import RoomId, UserId
 
@@ -38,9 +38,9 @@ class MediaReply(Protocol):
 
 
 class MediaPort(Protocol):
-    """Answers WHIP and WHEP requests.
+    """Answers WHIP and WHEP requests, and tells of sessions.
 
-    Args of both: `session` is the last path segment of a session's address, `headers` have
+    Args of the first two: `session` is the last path segment of a session's address, `headers` have
     lower-case names, `base_path` is the endpoint's path (for Location), `address` the
     client's. `user` and `role` are empty for OPTIONS, which needs no token.
     """
@@ -75,4 +75,12 @@ class MediaPort(Protocol):
         address: str,
     ) -> MediaReply:
         """Answer a request to a WHEP endpoint or session."""
+        ...
+
+    async def room_report(self, room: str, *, limit: int) -> dict[str, Any]:
+        """Tell what a room's sessions carry; at most `limit` of them one by one."""
+        ...
+
+    async def session_report(self, room: str, session: str) -> dict[str, Any] | None:
+        """Tell everything about one session of a room."""
         ...

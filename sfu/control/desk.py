@@ -277,6 +277,10 @@ class Desk:
             return len(self._sessions)
         return sum(session.room == room for session in self._sessions.values())
 
+    def in_room(self, room: RoomId) -> list[Session]:
+        """Return a room's sessions."""
+        return [session for session in self._sessions.values() if session.room == room]
+
     def counts(self) -> Counter[tuple[Direction, State]]:
         """Return how many sessions there are by direction and state."""
         return Counter((each.direction, each.state) for each in self._sessions.values())

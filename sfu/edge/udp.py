@@ -18,6 +18,7 @@ from sfu import observe
 from sfu.control.desk import Desk
 from sfu.control.model import Address
 from sfu.edge.fanout import Job, Sent
+from sfu.edge.latency import Latencies
 from sfu.edge.native import best_fanout
 from sfu.edge.sender import Sender
 from sfu.media.engine import Engine
@@ -78,6 +79,7 @@ class MediaSocket:
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = float("inf")
+        self.latencies = Latencies()
         self._logged: set[str] = set()
         self._exported: Counter[str] = Counter()
         self._replays = ReplayStats()
@@ -231,6 +233,7 @@ class MediaSocket:
         done = self._clock()
         for moment in arrived:
             observe.forward_seconds.observe(done - moment)
+            self.latencies.add(done - moment, now=done)
 
     def _sender_broken(self, error: Exception) -> None:
         if self._loop is not None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Protocol, final
 
 from sfu.media.history import History, Stored
-from sfu.media.model import LegBatch, LegSpec, Packet, SessionId
+from sfu.media.meter import Meter
+from sfu.media.model import Codec, LegBatch, LegSpec, Packet, SessionId
 from sfu.media.passage import Passage
 from sfu.media.repair import NUMBERS_PER_NACK_MAX, Answers
 from sfu.media.shape import Shape
@@ -35,6 +36,7 @@ class Source(Protocol):
     newest_timestamp: int
     newest_arrived: float
     clock_rate: int
+    codec: Codec | None
     forwarded: int
     forwarded_bytes: int
 
@@ -89,6 +91,9 @@ class Leg:
         "active",
         "cursor",
         "first",
+        "keyframes_wanted",
+        "meter",
+        "nacked",
         "outbox",
         "refused",
         "repairs",
@@ -111,6 +116,8 @@ class Leg:
         self.cursor: int | None = None
         self.first = self.sequence_shift = self.timestamp_shift = 0
         self.repairs = self.refused = self.unmatched = 0
+        self.nacked = self.keyframes_wanted = 0
+        self.meter = Meter()
         self._packets_before = self._bytes_before = 0
         # Where the stream begins is the SSRC's chance: control drew it at random.
         self._last_sequence = (spec.ssrc & FIRST_SEQUENCE_MASK) - 1
@@ -323,7 +330,9 @@ class Leg:
 
     def stats(self) -> LegStats:
         """Return the numbers."""
-        rate = self.source.clock_rate if self.source is not None else 0
+        source = self.source
+        rate = source.clock_rate if source is not None else 0
+        codec = source.codec if source is not None else None
         return LegStats(
             mid=self.spec.mid,
             kind=self.spec.kind,
@@ -336,4 +345,8 @@ class Leg:
             lost=self._lost,
             fraction_lost=self._fraction_lost / 256,
             jitter_s=self._jitter / rate if rate else 0.0,
+            codec=None if codec is None else codec.name,
+            bitrate_bps=self.meter.bps,
+            nacks=self.nacked,
+            keyframes_wanted=self.keyframes_wanted,
         )

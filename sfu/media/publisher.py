@@ -115,6 +115,8 @@ class Publisher:
         if self._report_at is None or now < self._report_at:
             return
         self._report_at = now + REPORT_INTERVAL_S
+        for track in self.tracks:
+            track.meter.look(track.received_bytes, now=now)
         if self.suspended:
             return
         blocks = [

@@ -56,6 +56,7 @@ class TrackStats:
     keyframes: int
     keyframes_asked: int
     nacks_asked: int
+    bitrate_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,14 @@ class LegStats:
     lost: int
     fraction_lost: float
     jitter_s: float
+    codec: str | None = None
+    layer: str | None = None
+    """The simulcast layer on its way, None where the source has only one."""
+    bitrate_bps: int = 0
+    nacks: int = 0
+    """Numbers the viewer asked to be sent again."""
+    keyframes_wanted: int = 0
+    """Key frame requests of the viewer (PLI and FIR)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from sfu.media.gop import Fallback, Gop
 from sfu.media.history import AUDIO_PACKETS, NOTHING_PASSED, VIDEO_PACKETS, History, Stored
 from sfu.media.keyframes import KeyframeRequests
 from sfu.media.leg import Leg, Outbox
+from sfu.media.meter import Meter
 from sfu.media.model import Codec, Kind, SessionId, TrackSpec
 from sfu.media.parameters import ParameterSets
 from sfu.media.repair import ReceiveLog
@@ -88,8 +89,9 @@ class Track:
         self._parameters: ParameterSets | None = None
         self._gop = Gop()
         self._after_jump: int | None = None
-        self._bytes = 0
+        self.received_bytes = 0
         self._received = 0
+        self.meter = Meter()
         self._passed = tuple(
             (spec.extensions[uri], uri) for uri in PASSED_ON if uri in spec.extensions
         )
@@ -123,7 +125,7 @@ class Track:
         )
         self.live = True
         self._received += 1
-        self._bytes += len(payload)
+        self.received_bytes += len(payload)
         self.history.put(stored)
         if self._parameters is not None:
             self._parameters.seen(payload)
@@ -232,13 +234,14 @@ class Track:
             codec=None if self.codec is None else self.codec.name,
             ssrc=self.ssrc,
             packets=self._received,
-            bytes=self._bytes,
+            bytes=self.received_bytes,
             lost=self.reception.lost,
             recovered=0 if self.log is None else self.log.recovered,
             jitter_s=self.reception.jitter / self.clock_rate,
             keyframes=self.keyframes,
             keyframes_asked=self.requests.asked,
             nacks_asked=self.nacks_asked,
+            bitrate_bps=self.meter.bps,
         )
 
     def _place(self, sequence: int, payload_type: int, *, is_repair: bool) -> int | Drop:

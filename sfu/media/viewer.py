@@ -83,6 +83,7 @@ class Viewer:
         self._report_at = now + REPORT_INTERVAL_S
         compound = b""
         for leg in self.legs:
+            leg.meter.look(leg.payload_bytes, now=now)
             report = leg.sender_report(at_ntp=at_ntp, now=now)
             if report is not None:
                 compound += rtcp.write_sender_report(report)
@@ -121,6 +122,7 @@ class Viewer:
         leg = self._by_ssrc.get(nack.media)
         if leg is None or not self.receiving:
             return
+        leg.nacked += len(nack.lost)
         hold_off = self.round_trip_s or HOLD_OFF_MIN_S
         found = leg.repair(nack.lost, round_trip_s=hold_off, sent=sent, now=now)
         if found:
@@ -130,7 +132,10 @@ class Viewer:
 
     def _want(self, ssrc: int, wanted: list[Source]) -> None:
         leg = self._by_ssrc.get(ssrc)
-        if leg is None or leg.source is None or leg.source in wanted:
+        if leg is None:
+            return
+        leg.keyframes_wanted += 1
+        if leg.source is None or leg.source in wanted:
             return
         # In a replay the key frame has just been sent: what of it was lost is repaired.
         if leg.cursor is None:

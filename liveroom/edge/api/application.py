@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
 from liveroom.domain.refusals import Refused
-from liveroom.edge.api import gifts, health, media, members, rooms, shop
+from liveroom.edge.api import gifts, health, media, members, rooms, sessions, shop
 from liveroom.edge.api.access import acting, authenticate, find_room, owned, permit, settled
 from liveroom.edge.api.backend import Backend
 from liveroom.edge.api.documents import docs_page, openapi
@@ -62,6 +62,7 @@ ROWS: tuple[Row, ...] = (
     *shop.ROWS,
     *members.ROWS,
     *gifts.ROWS,
+    *sessions.ROWS,
     Row(
         method="GET",
         path="/openapi.json",
@@ -175,6 +176,7 @@ async def _carry_out(
         actor=actor,
         claimed=None if claims is None else claims.tenant,
         room=room,
+        path=request.path_params,
         key=read_key(row, headers),
         query={name: value for name, value in request.query_params.items() if name in row.query},
         headers=headers,

@@ -74,13 +74,14 @@ class Call:
 
     `actor` is set where the route requires a token, with the tenant it acts for; `claimed` is
     the tenant that the token itself names. `room` is set where the path names one. `raw` is
-    the body as it came, `headers` have lower-case names.
+    the body as it came, `headers` have lower-case names, `path` holds the path's variables.
     """
 
     backend: Backend
     actor: Actor | None
     claimed: TenantId | None
     room: Room | None
+    path: Mapping[str, str]
     key: str | None
     query: Mapping[str, str]
     headers: Mapping[str, str]

@@ -35,6 +35,30 @@ START_MS = 1_800_000_000_000
 HTTP_URL = "http://127.0.0.1:8080"
 GATEWAY_URL = "ws://127.0.0.1:8081/v1/ws"
 
+SESSION_REPORT: dict[str, Any] = {
+    "id": "s",
+    "direction": "play",
+    "user": "ann",
+    "role": "viewer",
+    "state": "connected",
+    "age_s": 1.5,
+    "silent_s": 0.5,
+    "pair": {"local": "127.0.0.1:8082", "remote": "198.51.100.7:5000"},
+    "rtt_ms": 20.0,
+    "allowed_bps": None,
+    "streams": [],
+}
+ROOM_REPORT: dict[str, Any] = {
+    "forward": {"p50_ms": 0.1, "p99_ms": 0.4, "samples": 12},
+    "totals": {
+        **dict.fromkeys(("publishers", "viewers", "legs", "packets_out", "repairs"), 1),
+        **dict.fromkeys(("bitrate_in_bps", "bitrate_out_bps", "nacks", "keyframe_requests"), 2),
+        "loss": 0.01,
+        "layers": {"only": 1},
+    },
+    "left_off": 0,
+}
+
 
 @dataclass
 class Reply:
@@ -65,6 +89,12 @@ class FakeMedia:
     async def whep(self, **request: Any) -> Reply:
         self.asked.append({"kind": "whep"} | request)
         return self.answer
+
+    async def room_report(self, room: str, *, limit: int) -> dict[str, Any]:
+        return ROOM_REPORT | {"sessions": [SESSION_REPORT][:limit]}
+
+    async def session_report(self, room: str, session: str) -> dict[str, Any] | None:
+        return SESSION_REPORT if session == SESSION_REPORT["id"] else None
 
 
 @dataclass

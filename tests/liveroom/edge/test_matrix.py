@@ -79,6 +79,10 @@ MATRIX: dict[tuple[str, str], Cell] = {
     ("GET", "/v1/rooms/{room}/broadcasts"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
     ("POST", "/v1/rooms/{room}/join"): Cell(roles=ALL, scoped=True, tenant=True, no_token=200),
     ("GET", "/v1/rooms/{room}/numbers"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
+    ("GET", "/v1/rooms/{room}/sessions"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
+    ("GET", "/v1/rooms/{room}/sessions/{session}"): Cell(
+        roles=MERCHANTS | HOST, scoped=True, tenant=True
+    ),
     ("POST", "/v1/products"): Cell(roles=MERCHANTS, body={"id": "new", "title": "t", "price": 1}),
     ("GET", "/v1/rooms/{room}/products"): anyone(),
     ("POST", "/v1/rooms/{room}/pin"): Cell(
