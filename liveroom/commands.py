@@ -125,7 +125,10 @@ def doctor(**flags: Any) -> None:
 @program.command()
 def publish(
     source: Annotated[
-        str, typer.Argument(help="File, capture device, rtmp:// or rtsp:// address, or test:")
+        str,
+        typer.Argument(
+            help="File, /dev/video0, device:FORMAT:NAME, rtmp:// or rtsp:// address, or test:"
+        ),
     ],
     whip_url: Annotated[str, typer.Argument(help="The room's WHIP address.")],
     token: Annotated[str, typer.Option(help="Token of role host.")],

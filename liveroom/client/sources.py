@@ -139,7 +139,29 @@ class Source:
 
 
 _STREAM = re.compile(r"^(rtmps?|rtsps?|srt|udp|tcp|rtp)://", re.IGNORECASE)
-_DEVICE = re.compile(r"^/dev/video\d+$")
+_CAMERA = re.compile(r"^/dev/video\d+$")
+_DEVICE = re.compile(r"^device:(?P<format>[a-z0-9_]+):(?P<name>.+)$")
+DEVICE_FORMATS = ("v4l2", "alsa", "x11grab", "avfoundation", "dshow", "gdigrab")
+"""FFmpeg's input devices that make sense here; which of them exist depends on the system."""
+DEVICE_RATE_FPS = "30"
+
+
+def _device(source: str) -> tuple[str, str] | None:
+    """Read a capture device's address as (format, name): `/dev/video0`, `device:x11grab::0`.
+
+    Raises:
+        SourceUnusable: there is no such kind of device.
+
+    """
+    if _CAMERA.match(source):
+        return "v4l2", source
+    found = _DEVICE.match(source)
+    if found is None:
+        return None
+    if found["format"] not in DEVICE_FORMATS:
+        kinds = ", ".join(DEVICE_FORMATS)
+        raise SourceUnusable(f"There is no kind of device {found['format']}; choose of {kinds}.")
+    return found["format"], found["name"]
 
 
 def open_producer(source: str, *, copy: bool = False, codec: str = "h264") -> Producer:
@@ -151,17 +173,17 @@ def open_producer(source: str, *, copy: bool = False, codec: str = "h264") -> Pr
     """
     if source == TEST:
         return TestProducer(codec)
-    is_device = _DEVICE.match(source) is not None
-    options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
+    device = _device(source)
+    if device is not None:
+        kind, name = device
+        options = {} if kind == "alsa" else {"framerate": DEVICE_RATE_FPS}
+    else:
+        kind, name = None, source
+        options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
     try:
-        container = av.open(
-            source,
-            format="v4l2" if is_device else None,
-            options=options,
-            timeout=OPEN_TIMEOUT_S,
-        )
+        container = av.open(name, format=kind, options=options, timeout=OPEN_TIMEOUT_S)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceUnusable(f"Cannot open {source}: {error}. Check the name.") from error
     # What has no length comes at its own pace; a file over HTTP has one.
-    is_live = is_device or _STREAM.match(source) is not None or container.duration is None
+    is_live = device is not None or bool(_STREAM.match(source)) or container.duration is None
     return MediaProducer(container, is_live=is_live, copy=copy, codec=codec)

@@ -1,9 +1,11 @@
 """Publishing and viewing against a real server: live, seen, stopped by a signal, refused."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -182,3 +184,41 @@ async def test_the_second_publisher_of_the_same_host_takes_over(
     for publisher, source in ((first, sources[0]), (second, sources[1])):
         await publisher.stop()
         await source.stop()
+
+
+@pytest.fixture
+def white_screen() -> Iterator[str]:
+    """A screen of 640×480 white points, as a display address: the one capture device
+    that every machine can have."""
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "640x480x24", "-wr"]
+    with subprocess.Popen(
+        [*command, "-nolisten", "tcp"], pass_fds=[write_end], stderr=subprocess.DEVNULL
+    ) as screen:
+        os.close(write_end)
+        with os.fdopen(read_end) as told:
+            number = told.readline().strip()
+        assert number, "Xvfb told no display number"
+        yield f":{number}"
+        screen.terminate()
+
+
+async def test_a_capture_device_is_seen_live(
+    server: RunningServer, room: str, white_screen: str
+) -> None:
+    publishing = subprocess.Popen(
+        _publish(server, room, f"device:x11grab:{white_screen}"), stderr=subprocess.DEVNULL
+    )
+    try:
+        await asyncio.to_thread(_wait_live, server, room, live=True)
+        url = f"{server.base}/v1/rooms/{room}/whep"
+        async with WhepViewer(url, server.token("eye", room=room)) as viewer:
+            video = await viewer.wait_frames(15)
+    finally:
+        publishing.terminate()
+        ended = publishing.wait(STOP_WITHIN_S)
+
+    assert ended == STOPPED
+    assert video.last is not None
+    assert (video.last.width, video.last.height) == (640, 480)
+    assert video.last.to_ndarray(format="gray").mean() > 230

@@ -145,10 +145,17 @@ def test_a_codec_that_webrtc_does_not_carry_cannot_be_copied(tmp_path: Path) -> 
         open_producer(str(path), copy=True)
 
 
-@pytest.mark.parametrize("name", ["/nowhere/at/all.mp4", "nothing"])
+@pytest.mark.parametrize(
+    "name", ["/nowhere/at/all.mp4", "nothing", "/dev/video97", "device:x11grab::97"]
+)
 def test_a_source_that_is_not_there_is_said_in_a_sentence(name: str) -> None:
     with pytest.raises(SourceUnusable, match="Cannot open"):
         open_producer(name)
+
+
+def test_an_unknown_kind_of_device_is_told_which_there_are() -> None:
+    with pytest.raises(SourceUnusable, match="choose of v4l2"):
+        open_producer("device:teapot:short")
 
 
 def test_a_file_without_media_is_unusable(tmp_path: Path) -> None:
