@@ -36,8 +36,9 @@
 #define PADDED 0x20
 #define HEADER_BYTES 12
 #define WRITABLE_WAIT_MS 5
-/* What pylibsrtp's own buffer takes, so that both twins refuse the same packets. */
-#define RTP_BYTES_MAX (1500 - 144)
+/* As in sfu/packet/srtp.py, so that both twins refuse the same packets: what an Ethernet path
+   carries less the tag; for RTCP what pylibsrtp's own buffer takes. */
+#define RTP_BYTES_MAX (1472 - TAG_BYTES_MAX)
 #define RTCP_BYTES_MAX (1500 - 148)
 #define SLOT_BYTES 1536
 

@@ -21,10 +21,12 @@ except ImportError:  # another pylibsrtp: no addresses, everything else works
 REPLAY_WINDOW_PACKETS: Final = 1024
 INBOUND_SSRCS_MAX: Final = 64
 """Authenticated SSRCs remembered per session; packets of further ones are refused."""
-PLAIN_BYTES_MAX: Final = 1356
-"""What libsrtp's buffer takes before protecting; longer packets are refused."""
-TRAILER_BYTES_MAX: Final = 144
-"""What libsrtp may add to an RTP packet."""
+DATAGRAM_BYTES_MAX: Final = 1472
+"""What an Ethernet path carries in one piece: 1,500 bytes less the IPv4 and UDP headers."""
+TAG_BYTES_MAX: Final = 16
+"""What our profiles add to an RTP packet: GCM's tag (RFC 7714); SHA1-80 adds 10."""
+PLAIN_BYTES_MAX: Final = DATAGRAM_BYTES_MAX - TAG_BYTES_MAX
+"""The longest RTP packet we send; longer ones are refused. GStreamer makes 1,400 bytes of them."""
 PROTECTING_TYPE: Final = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
 """How libsrtp 2 declares what the native fan-out calls; libsrtp 3 takes more arguments."""
 
@@ -87,9 +89,12 @@ class Srtp:
         repeated over other bytes would break AES-GCM.
         """
         direct, size = self._direct, len(packet)
-        if direct is None or size > PLAIN_BYTES_MAX:
+        if size > PLAIN_BYTES_MAX:
+            return None
+        if direct is None:
             return _attempt(self._outbound.protect, packet)
-        # What `Session.protect` does, without making a new length cell for each packet.
+        # What `Session.protect` does, without a new length cell for each packet, and without
+        # its bound: it leaves 144 bytes for a trailer of which our profiles use 16.
         context, buffer, memory, length = direct
         memory[0:size] = packet
         length[0] = size
@@ -163,7 +168,7 @@ def _direct_call(session: Session) -> tuple[Any, Any, Any, Any] | None:
     if protecting_functions() is None:
         return None
     try:
-        if len(session._cdata) < PLAIN_BYTES_MAX + TRAILER_BYTES_MAX:
+        if len(session._cdata) < DATAGRAM_BYTES_MAX:
             return None
         return session._srtp[0], session._cdata, session._buffer, _ffi.new("int *")
     except (AttributeError, TypeError):

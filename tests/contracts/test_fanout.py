@@ -17,7 +17,7 @@ from sfu.edge import fanout, native
 from sfu.edge.fanout import Job, PythonFanout, Sent
 from sfu.media.model import LegBatch, Packet
 from sfu.packet import rtcp, rtp
-from sfu.packet.srtp import Profile, Srtp
+from sfu.packet.srtp import PLAIN_BYTES_MAX, Profile, Srtp
 
 SO_NO_CHECK = 11
 """Linux: without checksums the kernel refuses segmentation with EINVAL."""
@@ -153,6 +153,19 @@ def test_a_packet_that_cannot_be_protected_is_an_error_and_the_rest_goes_on(make
     sent = make(ours).send([Job(theirs.getsockname(), local, batch)])
     assert (sent.packets, sent.dropped, sent.errors) == (2, 0, 2)
     assert remote.unprotect_rtp(theirs.recv(2000)) == packet(2).header + b"picture"
+
+
+def test_the_longest_packet_a_path_carries_is_sent_and_one_byte_more_is_not(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    longest = packet(1, bytes(PLAIN_BYTES_MAX - rtp.HEADER_BYTES))
+    longer = packet(2, bytes(PLAIN_BYTES_MAX - rtp.HEADER_BYTES + 1))
+    sent = make(ours).send(
+        [Job(theirs.getsockname(), local, LegBatch("ann", (longest, longer), ()))]
+    )
+
+    assert (sent.packets, sent.errors) == (1, 1)
+    plain = remote.unprotect_rtp(theirs.recv(2048))
+    assert plain == longest.header + longest.payload
 
 
 def test_an_address_the_kernel_refuses_is_an_error_and_the_other_jobs_go_on(make, sockets, keys):
