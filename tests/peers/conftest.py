@@ -1,7 +1,10 @@
 """A closed network and a media server in it, for clients nobody here wrote."""
 
+import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.peers.page_library import LIBRARY, PAGE
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
@@ -129,10 +133,9 @@ def _is_ready(holder: subprocess.Popen[bytes]) -> bool:
     return Path(f"/proc/{holder.pid}/comm").read_text().strip() == "sleep"
 
 
-@pytest.fixture
-def shell(network: Network, request: pytest.FixtureRequest) -> Iterator[Shell]:
-    """A media server in the closed network; parametrize indirectly with its host."""
-    host = getattr(request, "param", INTERFACE)
+@contextlib.contextmanager
+def serving(network: Network, host: str) -> Iterator[Shell]:
+    """A media server in the closed network, at one of its addresses."""
     process = network.start(
         sys.executable,
         str(HERE / "shell.py"),
@@ -149,6 +152,20 @@ def shell(network: Network, request: pytest.FixtureRequest) -> Iterator[Shell]:
     process.stdin.close()
     process.wait(WAIT_S)
     process.stdout.close()
+
+
+@pytest.fixture
+def shell(network: Network, request: pytest.FixtureRequest) -> Iterator[Shell]:
+    """A media server; parametrize indirectly with its host."""
+    with serving(network, getattr(request, "param", INTERFACE)) as shell:
+        yield shell
+
+
+@pytest.fixture
+def local_shell(network: Network) -> Iterator[Shell]:
+    """A media server that a browser reaches as a secure origin."""
+    with serving(network, LOOPBACK) as shell:
+        yield shell
 
 
 @pytest.fixture
@@ -193,3 +210,27 @@ def chromium(network: Network, tmp_path: Path) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(wrapper), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(network: Network, chromium: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The library's page from a web server of its own: another port is another origin."""
+    for name in ("whip.js", "whep.js"):
+        shutil.copy(LIBRARY / name, tmp_path)
+    (tmp_path / "index.html").write_text(PAGE)
+    server = network.start(
+        *(sys.executable, "-u", "-m", "http.server", "0"),
+        *("--bind", LOOPBACK, "--directory", str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout is not None
+    found = re.search(r"port (\d+)", server.stdout.readline())
+    assert found is not None
+    page = chromium.new_page()
+    page.goto(f"http://{LOOPBACK}:{found.group(1)}/")
+    page.wait_for_function("window.ready")
+    yield page
+    server.kill()
+    server.wait()
+    server.stdout.close()

@@ -13,15 +13,21 @@ SLACK_S = 30.0
 
 
 def start_gst(
-    network: Network, shell: Shell, *, codec: str, seconds: float, play: bool, user: str = "gst"
+    network: Network,
+    shell: Shell,
+    *,
+    codec: str,
+    seconds: float,
+    play: bool,
+    room: str = "r1",
 ) -> subprocess.Popen[str]:
     """Start a publisher (the host) or a viewer."""
     door, role = ("whep", "viewer") if play else ("whip", "host")
     return network.start(
         SYSTEM_PYTHON,
         str(PEER),
-        f"{shell.url}/{door}/r1",
-        *("--token", f"{role}:{user}", "--codec", codec, "--seconds", str(seconds)),
+        f"{shell.url}/{door}/{room}",
+        *("--token", f"{role}:gst-{role}", "--codec", codec, "--seconds", str(seconds)),
         *("--address", INTERFACE),
         *(("--play",) if play else ()),
         stdout=subprocess.PIPE,
@@ -39,5 +45,5 @@ def result(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
 
 def gst_view(network: Network, shell: Shell, *, codec: str, seconds: float) -> dict[str, Any]:
     """Watch for a while; return what was decoded."""
-    process = start_gst(network, shell, codec=codec, seconds=seconds, play=True, user="viewer")
+    process = start_gst(network, shell, codec=codec, seconds=seconds, play=True)
     return result(process, seconds)

@@ -3,8 +3,6 @@
 import subprocess
 from collections.abc import Callable
 
-import pytest
-
 from tests.peers.conftest import Network, Shell, kinds, packets
 from tests.peers.gst_viewer import gst_view
 
@@ -47,11 +45,3 @@ def test_ffmpeg_takes_over_from_itself(shell: Shell, ffmpeg: Publish) -> None:
     reasons = [e["detail"]["reason"] for e in numbers["events"] if e["kind"] == "session_closed"]
     assert reasons == ["taken_over"]
     assert first.pid
-
-
-@pytest.mark.slow
-def test_ffmpeg_holds_for_a_minute(shell: Shell, ffmpeg: Publish) -> None:
-    """Its keep-alive differs after nomination; a minute passes every timeout of ours."""
-    ffmpeg(f"{shell.url}/whip/r1", "host:ff", seconds=62)
-    numbers = shell.wait(lambda now: packets(now, "video") > 60 * 15, "a minute of video", 90)
-    assert "away" not in kinds(numbers)
