@@ -9,32 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sfu.control.codecs import FORWARDABLE, identity, parse_parameters, with_aliases
+from sfu.control.policy import PUBLISHER, TRANSPORT_FEEDBACK, VIEWER, Policy
 from sfu.control.refusals import Refused
 from sfu.control.sdp import ICE_PWD, ICE_UFRAG, Fingerprint, Format, Offer, Section
 from sfu.media.model import Codec, Kind, LegSpec, TrackSpec
-
-MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
-AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-
-PUBLISHER_EXTENSIONS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.AUDIO: (MID_URI, AUDIO_LEVEL_URI, ABS_SEND_TIME_URI),
-    Kind.VIDEO: (MID_URI, ABS_SEND_TIME_URI),
-}
-VIEWER_EXTENSIONS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.AUDIO: (MID_URI, AUDIO_LEVEL_URI, ABS_SEND_TIME_URI),
-    Kind.VIDEO: (MID_URI, ABS_SEND_TIME_URI, PLAYOUT_DELAY_URI),
-}
-"""Only what the engine builds itself is answered; every other id would promise too much."""
-
-VIDEO_FEEDBACK = ("goog-remb", "ccm fir", "nack", "nack pli")
-AUDIO_FEEDBACK = ("goog-remb", "nack")
-FEEDBACK: Mapping[Kind, tuple[str, ...]] = {
-    Kind.VIDEO: VIDEO_FEEDBACK,
-    Kind.AUDIO: AUDIO_FEEDBACK,
-}
-"""transport-cc is left out: its reports, ten a second and viewer, would cost more than media."""
+from sfu.media.shape import TRANSPORT_WIDE
 
 SECURE_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"})
 FINGERPRINT_BYTES: Mapping[str, int] = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
@@ -93,6 +72,8 @@ class _Accepted:
     repairs: Mapping[int, int]
     repair_formats: tuple[Format, ...]
     extensions: Mapping[str, int]
+    wanted: tuple[str, ...]
+    """The feedback that may be answered."""
 
     def codec(self, offered: Format) -> Codec:
         """Name the identity of one of the formats."""
@@ -100,7 +81,11 @@ class _Accepted:
 
     def feedback(self) -> frozenset[str]:
         """Name the feedback that at least one kept format may use."""
-        return frozenset(text for offered in self.formats for text in _feedback(self.kind, offered))
+        return frozenset(text for offered in self.formats for text in self.feedback_of(offered))
+
+    def feedback_of(self, offered: Format) -> list[str]:
+        """Name the feedback that one format may use."""
+        return [text for text in self.wanted if text in offered.feedback]
 
 
 def answer_publisher(offer: Offer, local: Local) -> Negotiated:
@@ -119,7 +104,7 @@ def answer_publisher(offer: Offer, local: Local) -> Negotiated:
         raise Refused("too_many_tracks")
     accepted = {}
     for section in wanted:
-        taken = _accept(section, PUBLISHER_EXTENSIONS)
+        taken = _accept(section, PUBLISHER)
         if taken is None:
             raise Refused("no_codec", f"No {section.kind} codec of the offer can be forwarded.")
         accepted[section.mid] = taken
@@ -148,7 +133,7 @@ def answer_viewer(offer: Offer, local: Local, new_ssrc: Callable[[], int]) -> Ne
     for section in wanted:
         slot = seen.get(section.kind, 0)
         seen[section.kind] = slot + 1
-        taken = _accept(section, VIEWER_EXTENSIONS)
+        taken = _accept(section, VIEWER)
         if taken is None:
             continue
         accepted[section.mid] = taken
@@ -225,7 +210,7 @@ def _setup_line(remote: Remote) -> str:
     return "a=setup:active" if remote.is_passive else "a=setup:passive"
 
 
-def _accept(section: Section, extensions: Mapping[Kind, tuple[str, ...]]) -> _Accepted | None:
+def _accept(section: Section, policy: Policy) -> _Accepted | None:
     kind = Kind(section.kind)
     names = FORWARDABLE[kind]
     formats = tuple(offered for offered in section.formats if offered.name in names)
@@ -241,8 +226,14 @@ def _accept(section: Section, extensions: Mapping[Kind, tuple[str, ...]]) -> _Ac
         if repaired in kept and repaired not in repairs.values():
             repairs[offered.payload_type] = repaired
             repair_formats.append(offered)
-    ids = {uri: section.extensions[uri] for uri in extensions[kind] if uri in section.extensions}
-    return _Accepted(section, kind, formats, repairs, tuple(repair_formats), ids)
+    offers_reports = any(TRANSPORT_FEEDBACK in offered.feedback for offered in formats)
+    ids = {
+        uri: section.extensions[uri]
+        for uri in policy.extensions[kind]
+        if uri in section.extensions and (uri != TRANSPORT_WIDE or offers_reports)
+    }
+    wanted = policy.feedback[kind]
+    return _Accepted(section, kind, formats, repairs, tuple(repair_formats), ids, wanted)
 
 
 def _number(text: str) -> int:
@@ -293,10 +284,6 @@ def _leg(taken: _Accepted, slot: int, new_ssrc: Callable[[], int]) -> LegSpec:
         extensions=taken.extensions,
         feedback=taken.feedback(),
     )
-
-
-def _feedback(kind: Kind, offered: Format) -> list[str]:
-    return [text for text in FEEDBACK[kind] if text in offered.feedback]
 
 
 def _sending_lines(leg: LegSpec, cname: str) -> list[str]:
@@ -368,11 +355,11 @@ def _accepted_lines(taken: _Accepted, local: Local, own_lines: list[str]) -> lis
     ]
     lines += [f"a=extmap:{number} {uri}" for uri, number in taken.extensions.items()]
     for offered in formats:
-        lines += _format_lines(taken.kind, offered)
+        lines += _format_lines(offered, taken.feedback_of(offered))
     return lines
 
 
-def _format_lines(kind: Kind, offered: Format) -> list[str]:
+def _format_lines(offered: Format, feedback: Sequence[str]) -> list[str]:
     number = offered.payload_type
     name = offered.name if offered.name in ("opus", "rtx") else offered.name.upper()
     channels = f"/{offered.channels}" if offered.channels > 1 else ""
@@ -380,7 +367,7 @@ def _format_lines(kind: Kind, offered: Format) -> list[str]:
     if offered.fmtp:
         lines.append(f"a=fmtp:{number} {offered.fmtp}")
     if offered.name != "rtx":
-        lines += [f"a=rtcp-fb:{number} {text}" for text in _feedback(kind, offered)]
+        lines += [f"a=rtcp-fb:{number} {text}" for text in feedback]
     return lines
 
 

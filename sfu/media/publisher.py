@@ -7,13 +7,15 @@ requests and the allowed bitrate for it. Must not know rooms' slots or viewers.
 from collections.abc import Sequence
 from typing import final
 
+from sfu.media.arrivals import Arrivals
 from sfu.media.leg import Outbox
 from sfu.media.model import Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
 from sfu.media.reports import SenderClock
-from sfu.media.shape import MID
+from sfu.media.shape import MID, TRANSPORT_WIDE
 from sfu.media.stats import SessionStats
 from sfu.media.track import STALL_AFTER_S, Drop, Track
 from sfu.packet import rtcp, rtp
+from sfu.packet.transport_wide import number_of
 
 SSRCS_MAX = 8
 """Streams of one publisher; packets of further SSRCs are dropped and counted."""
@@ -44,6 +46,7 @@ class Publisher:
         self._remb_bps = remb_bps
         self._report_at: float | None = None
         self._fir_number = 0
+        self._arrivals = Arrivals()
         self._by_ssrc: dict[int, Track] = {}
         for track in self.tracks:
             for ssrc in (track.ssrc, track.rtx_ssrc):
@@ -52,6 +55,7 @@ class Publisher:
         self._by_mid = {track.spec.mid.encode(): track for track in self.tracks}
         self._mid_ids = {t.spec.extensions[MID] for t in self.tracks if MID in t.spec.extensions}
         self._by_payload_type = _unique_payload_types(self.tracks)
+        self._wide_id = _transport_wide_id(specs)
 
     def first(self, kind: Kind) -> Track | None:
         """Return the track that a slot shows for a kind."""
@@ -66,6 +70,10 @@ class Publisher:
         self, packet: rtp.RtpPacket, *, arrived: float, sent: bytes, touched: list[Outbox]
     ) -> Drop | TrackEvent | None:
         """Take a media packet: None is fine, an event says that its track is live now."""
+        if self._wide_id and packet.profile:
+            number = number_of(packet.profile, packet.extension, self._wide_id)
+            if number is not None:
+                self._arrivals.arrived(number, now=arrived)
         track = self._by_ssrc.get(packet.ssrc)
         if track is None:
             learned = self._learn(packet, arrived)
@@ -111,7 +119,8 @@ class Publisher:
         return numbers, keyframes
 
     def report(self, *, now: float, touched: list[Outbox]) -> None:
-        """Write the periodic report when it is due."""
+        """Write the reports that are due: of arrivals, and the periodic one."""
+        self._report_arrivals(now=now, touched=touched)
         if self._report_at is None or now < self._report_at:
             return
         self._report_at = now + REPORT_INTERVAL_S
@@ -154,7 +163,7 @@ class Publisher:
     def due(self) -> float | None:
         """Return when `ask`, `report` or `stalled` has something to do."""
         moments = [track.due() for track in self.tracks] if not self._mute else []
-        moments.append(self._report_at)
+        moments += [self._report_at, None if self._mute else self._arrivals.due()]
         moments += [t.newest_arrived + STALL_AFTER_S for t in self.tracks if t.live]
         return min((m for m in moments if m is not None), default=None)
 
@@ -171,6 +180,14 @@ class Publisher:
     @property
     def _mute(self) -> bool:
         return not self.connected or self.suspended
+
+    def _report_arrivals(self, *, now: float, touched: list[Outbox]) -> None:
+        media = next((track.ssrc for track in self.tracks if track.ssrc is not None), None)
+        if media is None or self._mute:
+            return
+        # One datagram each, reduced-size (RFC 5506): a compound of several might not fit one.
+        for report in self._arrivals.take(FEEDBACK_SSRC, media, now=now):
+            self._put(report, touched)
 
     def _put(self, compound: bytes, touched: list[Outbox]) -> None:
         self.outbox.rtcp.append(compound)
@@ -227,3 +244,18 @@ def _unique_payload_types(tracks: Sequence[Track]) -> dict[int, Track]:
                 shared.add(payload_type)
             found[payload_type] = track
     return {p: t for p, t in found.items() if p not in shared}
+
+
+def _transport_wide_id(specs: Sequence[TrackSpec]) -> int:
+    """Return the id of the extension if its feedback was agreed on; 0 when not.
+
+    One transport has one numbering and so one id (RFC 8843 section 9.2 for bundled m-lines).
+    """
+    return next(
+        (
+            spec.extensions[TRANSPORT_WIDE]
+            for spec in specs
+            if TRANSPORT_WIDE in spec.extensions and "transport-cc" in spec.feedback
+        ),
+        0,
+    )

@@ -15,18 +15,22 @@ pytestmark = [
     pytest.mark.parametrize("shell", [LOOPBACK], indirect=True),
 ]
 
+RAMPED_BPS = 1_000_000
+RAMP_S = 8.0
 SCRIPT = """
-async function post(url, token, pc) {
+async function post(url, token, pc, without) {
   await pc.setLocalDescription(await pc.createOffer());
   const headers = {"Content-Type": "application/sdp", "Authorization": "Bearer " + token};
-  const reply = await fetch(url, {method: "POST", headers, body: pc.localDescription.sdp});
+  const lines = pc.localDescription.sdp.split("\\r\\n");
+  const body = lines.filter(line => !without || !line.includes(without)).join("\\r\\n");
+  const reply = await fetch(url, {method: "POST", headers, body});
   const text = await reply.text();
   if (reply.status !== 201) throw new Error(reply.status + " " + text);
   await pc.setRemoteDescription({type: "answer", sdp: text});
   return {location: reply.headers.get("Location"), tag: reply.headers.get("ETag"),
           link: reply.headers.get("Link")};
 }
-async function publish(base, codec, encodings) {
+async function publish(base, codec, encodings, without) {
   const media = await navigator.mediaDevices.getUserMedia(
     {video: {width: 640, height: 360, frameRate: 15}, audio: true});
   const pc = window.publisher = new RTCPeerConnection();
@@ -38,7 +42,7 @@ async function publish(base, codec, encodings) {
     const isRepair = c => c.mimeType === "video/rtx";
     video.setCodecPreferences([...all.filter(c => c.mimeType === codec), ...all.filter(isRepair)]);
   }
-  return await post(base + "/whip/r1", "host:chromium", pc);
+  return await post(base + "/whip/r1", "host:chromium", pc, without);
 }
 async function play(base) {
   const pc = window.viewer = new RTCPeerConnection();
@@ -50,6 +54,14 @@ async function play(base) {
   const stream = element.srcObject = new MediaStream();
   pc.ontrack = event => stream.addTrack(event.track);
   return await post(base + "/whep/r1", "viewer:chromium", pc);
+}
+async function outgoing() {
+  let found = 0;
+  (await window.publisher.getStats()).forEach(entry => {
+    if (entry.type === "candidate-pair" && entry.nominated)
+      found = Math.max(found, entry.availableOutgoingBitrate || 0);
+  });
+  return found;
 }
 async function received() {
   const found = {frames: 0, samples: 0, codec: null};
@@ -71,7 +83,8 @@ def page(chromium: Browser, shell: Shell) -> Page:
     """An empty page that knows the functions above."""
     page = chromium.new_page()
     page.goto(f"{shell.url}/page")
-    page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{publish, play, received}}); }}")
+    names = "publish, play, received, outgoing"
+    page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{{names}}}); }}")
     return page
 
 
@@ -118,6 +131,20 @@ def test_chromium_plays_ffmpeg_and_stays_through_a_takeover(
     shell.wait(lambda now: kinds(now).count("live") == 2, "the successor is live")
     wait_for_frames(page, first["frames"] + 30)
     assert page.evaluate("window.viewer.connectionState") == "connected"
+
+
+def test_chromium_raises_its_bitrate_by_our_reports_of_arrival(page: Page, shell: Shell) -> None:
+    """From 300 kbit/s to over 1 Mbit/s in seconds, without our telling it a bitrate."""
+    page.evaluate("base => publish(base, null, [{}], 'goog-remb')", shell.url)
+    deadline = time.monotonic() + RAMP_S
+    while (rate := page.evaluate("outgoing()")) < RAMPED_BPS:
+        assert time.monotonic() < deadline, f"{rate} bit/s after {RAMP_S} s"
+        page.wait_for_timeout(200)
+    seen = []
+    for _ in range(10):
+        page.wait_for_timeout(200)
+        seen.append(page.evaluate("outgoing()"))
+    assert min(seen) > RAMPED_BPS, seen
 
 
 def test_closing_the_page_ends_its_sessions(page: Page, shell: Shell) -> None:

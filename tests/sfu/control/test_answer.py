@@ -8,10 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfu.control.answer import (
-    ABS_SEND_TIME_URI,
-    AUDIO_LEVEL_URI,
-    MID_URI,
-    PLAYOUT_DELAY_URI,
     Local,
     answer_publisher,
     answer_viewer,
@@ -19,6 +15,7 @@ from sfu.control.answer import (
 from sfu.control.refusals import Refused
 from sfu.control.sdp import Fingerprint, parse_offer
 from sfu.media.model import Codec, Kind
+from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID, PLAYOUT_DELAY, TRANSPORT_WIDE
 from tests.sfu.raw_peer import offer_text
 
 LOCAL = Local(
@@ -81,7 +78,7 @@ def test_a_publishers_tracks_are_described() -> None:
     text = HEAD + (
         "a=group:BUNDLE v\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\na=mid:v\r\na=sendonly\r\n"
         + TRANSPORT
-        + f"a=extmap:4 {MID_URI}\r\na=extmap:5 {ABS_SEND_TIME_URI}\r\na=extmap:6 urn:other\r\n"
+        + f"a=extmap:4 {MID}\r\na=extmap:5 {ABS_SEND_TIME}\r\na=extmap:6 urn:other\r\n"
         "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"
         "a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 ccm fir\r\n"
         "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:98 ulpfec/90000\r\n"
@@ -92,23 +89,37 @@ def test_a_publishers_tracks_are_described() -> None:
     assert (track.mid, track.kind, track.ssrc, track.rtx_ssrc) == ("v", Kind.VIDEO, 11, 22)
     assert track.codecs == {96: VP8}
     assert track.rtx == {97: 96}
-    assert track.extensions == {MID_URI: 4, ABS_SEND_TIME_URI: 5}
-    assert track.feedback == {"nack", "nack pli", "ccm fir", "goog-remb"}
+    assert track.extensions == {MID: 4, ABS_SEND_TIME: 5}
+    assert track.feedback == {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"}
     lines = section(made.sdp, 0)
     assert lines[0].endswith(" 96 97")
     assert "a=rtcp-fb:96 nack pli" in lines
-    assert not [line for line in lines if "transport-cc" in line or "urn:other" in line]
+    assert not [line for line in lines if "urn:other" in line]
+
+
+def test_reports_of_arrival_are_agreed_on_with_publishers_that_offer_both_halves() -> None:
+    extension = f"a=extmap:9 {TRANSPORT_WIDE}"
+    feedback = "a=rtcp-fb:* transport-cc"
+    for offered, agreed in (((extension, feedback), True), ((extension,), False)):
+        made = publish(offer_text(extra=offered))
+        for track in made.tracks:
+            assert (TRANSPORT_WIDE in track.extensions) is agreed
+            assert ("transport-cc" in track.feedback) is agreed
+        assert made.sdp.count(f"{extension}\r\n") == 2 * agreed
+    viewer = watch(offer_text(direction="recvonly", extra=(extension, feedback)))
+    assert "transport-cc" not in viewer.sdp
+    assert TRANSPORT_WIDE not in viewer.sdp
 
 
 def test_playout_delay_is_answered_to_viewers_video_only() -> None:
-    extra = (f"a=extmap:9 {PLAYOUT_DELAY_URI}",)
+    extra = (f"a=extmap:9 {PLAYOUT_DELAY}",)
     made = watch(offer_text(direction="recvonly", extra=extra))
-    assert {leg.kind: leg.extensions.get(PLAYOUT_DELAY_URI) for leg in made.legs} == {
+    assert {leg.kind: leg.extensions.get(PLAYOUT_DELAY) for leg in made.legs} == {
         Kind.AUDIO: None,
         Kind.VIDEO: 9,
     }
-    assert made.sdp.count(PLAYOUT_DELAY_URI) == 1
-    assert PLAYOUT_DELAY_URI not in publish(offer_text(extra=extra)).sdp
+    assert made.sdp.count(PLAYOUT_DELAY) == 1
+    assert PLAYOUT_DELAY not in publish(offer_text(extra=extra)).sdp
 
 
 def test_a_publisher_without_ssrc_lines_is_fine() -> None:
@@ -157,7 +168,7 @@ def test_a_viewer_keeps_every_codec_that_can_be_forwarded() -> None:
         "a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n"
         "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 63 13\r\na=mid:1\r\na=recvonly\r\n"
         + TRANSPORT
-        + f"a=extmap:2 {AUDIO_LEVEL_URI}\r\n"
+        + f"a=extmap:2 {AUDIO_LEVEL}\r\n"
         "a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:13 CN/8000\r\n"
     )
     made = watch(text)
@@ -170,7 +181,7 @@ def test_a_viewer_keeps_every_codec_that_can_be_forwarded() -> None:
     assert {99, 100} <= set(video.payload_types.values())
     assert audio.payload_types[OPUS] == 111
     assert audio.rtx_ssrc is None
-    assert audio.extensions == {AUDIO_LEVEL_URI: 2}
+    assert audio.extensions == {AUDIO_LEVEL: 2}
 
 
 def test_a_bundle_only_m_line_is_accepted() -> None:
