@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESKTOP, Shop, Visits
+from tests.browser.conftest import DESKTOP, PHONE, Shop, Visits, wait_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+BITRATE_SHOWN = "Number(document.querySelector(`[data-metric=out_mbps] .value`).textContent) > 0"
 
 
 def _board(shop: Shop, visits: Visits, room: str) -> Page:
@@ -69,3 +71,34 @@ def test_a_viewer_s_link_shows_no_numbers(shop: Shop, visits: Visits) -> None:
     room = shop.room("closed-board")
     page = visits.open(f"/board/{room}", shop.server.token("nosy", room=room), size=DESKTOP)
     expect(page.get_by_text("这个链接不能查看数据")).to_be_visible()
+
+
+def _number(page: Page, metric: str) -> float:
+    text = page.locator(f"[data-metric={metric}] .value").inner_text()
+    return float(text) if text.replace(".", "").isdecimal() else 0.0
+
+
+def test_the_media_tab_shows_who_sends_and_watches_and_how(shop: Shop, visits: Visits) -> None:
+    room = shop.room("seen-media")
+    board = _board(shop, visits, room)
+    board.get_by_role("tab", name="媒体").click()
+    expect(board.get_by_text("现在没有人推流或观看")).to_be_visible()
+    studio = visits.studio(room)
+    studio.get_by_role("button", name="开始直播").click()
+    visits.viewer(room, "watcher")
+    table = board.get_by_role("table")
+    expect(table.get_by_role("row")).to_have_count(3)
+    sends, plays = table.get_by_role("row").nth(1), table.get_by_role("row").nth(2)
+    expect(sends).to_contain_text("推流host")
+    expect(plays).to_contain_text("观看watcher")
+    expect(plays).to_contain_text("已连接")
+    expect(plays).to_contain_text("opus")
+    expect(board.locator("[data-metric=legs] .value")).to_have_text("2")
+    wait_true(board, BITRATE_SHOWN)
+    assert _number(board, "forward_p99_ms") > 0
+    for size, name in ((DESKTOP, "wide"), (PHONE, "phone")):
+        board.set_viewport_size({"width": size[0], "height": size[1]})
+        shown = board.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert shown, f"{name}: the page is wider than the screen"
+    board.route("**/sessions?*", lambda route: route.abort())
+    expect(board.locator(".state")).to_contain_text("数据中断")

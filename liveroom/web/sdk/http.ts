@@ -36,6 +36,58 @@ export interface Traded {
   readonly user: string
 }
 
+/** What a room's media sessions carry; rates in bit/s, `loss` from 0 to 1. */
+export interface MediaTotals {
+  readonly publishers: number
+  readonly viewers: number
+  readonly legs: number
+  readonly bitrate_in_bps: number
+  readonly bitrate_out_bps: number
+  readonly packets_out: number
+  readonly repairs: number
+  readonly nacks: number
+  readonly keyframe_requests: number
+  readonly loss: number
+  readonly layers: Readonly<Record<string, number>>
+}
+
+/** One m-line of a session: a publisher's track (no slot) or a viewer's leg. */
+export interface MediaStream {
+  readonly mid: string
+  readonly kind: string
+  readonly slot: number | null
+  readonly codec: string | null
+  readonly layer: string | null
+  readonly bitrate_bps: number
+  readonly packets: number
+  readonly lost: number
+  readonly fraction_lost: number | null
+  readonly jitter_ms: number | null
+  readonly repairs: number
+  readonly nacks: number
+  readonly keyframe_requests: number
+}
+
+export interface MediaSession {
+  readonly id: string
+  readonly direction: 'publish' | 'play'
+  readonly user: string
+  readonly role: string
+  readonly state: string
+  readonly age_s: number
+  readonly pair: { readonly local: string; readonly remote: string | null } | null
+  readonly rtt_ms: number | null
+  readonly streams: readonly MediaStream[]
+}
+
+export interface MediaReport {
+  readonly at: number
+  readonly forward: { readonly p50_ms: number | null; readonly p99_ms: number | null; readonly samples: number }
+  readonly totals: MediaTotals
+  readonly sessions: readonly MediaSession[]
+  readonly left_off: number
+}
+
 export interface Checkout {
   readonly order: string
   readonly amount: number
@@ -159,6 +211,11 @@ export class Api {
 
   numbers(room: string, token: string): Promise<Record<string, number>> {
     return this.call(`/v1/rooms/${encodeURIComponent(room)}/numbers`, { token })
+  }
+
+  /** What the room's media sessions carry, `limit` of them one by one; host and merchant only. */
+  sessions(room: string, token: string, limit: number): Promise<MediaReport> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/sessions?limit=${limit}`, { token })
   }
 }
 

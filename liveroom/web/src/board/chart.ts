@@ -1,7 +1,7 @@
 /** ECharts, only the parts in use. */
 
 import { LineChart, type LineSeriesOption } from 'echarts/charts'
-import { GridComponent, TooltipComponent, type GridComponentOption, type TooltipComponentOption } from 'echarts/components'
+import { GridComponent, LegendComponent, TooltipComponent, type GridComponentOption, type LegendComponentOption, type TooltipComponentOption } from 'echarts/components'
 import { connect, init, use, type ComposeOption, type EChartsType } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import { clock, clockSeconds, decimal } from '@/i18n/format'
@@ -9,9 +9,9 @@ import type { Theme } from '@/shared/theme'
 import type { Metric } from './metrics'
 import type { Sample } from './samples'
 
-use([LineChart, GridComponent, TooltipComponent, CanvasRenderer])
+use([LineChart, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer])
 
-export type Option = ComposeOption<LineSeriesOption | GridComponentOption | TooltipComponentOption>
+export type Option = ComposeOption<LineSeriesOption | GridComponentOption | LegendComponentOption | TooltipComponentOption>
 export type Chart = EChartsType
 /** Charts of this group share the pointer. */
 export const GROUP = 'board'
@@ -31,13 +31,21 @@ const INK = {
   light: { text: '#636c7e', line: '#dfe3eb', box: '#ffffff', strong: '#14161d' },
 }
 
-export function optionOf(metric: Metric, label: string, unit: string, samples: readonly Sample[], theme: Theme): Option {
+/** One line of a chart as it is drawn. */
+export interface Drawn {
+  readonly name: string
+  readonly label: string
+  readonly colour: string
+}
+
+export function optionOf(metric: Metric, lines: readonly Drawn[], unit: string, samples: readonly Sample[], theme: Theme): Option {
   const ink = INK[theme]
-  const colour = metric.colour[theme]
+  const several = lines.length > 1
   const short = (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0) < SHORT_MS
   return {
     animation: false,
-    grid: { top: 12, right: 14, bottom: 24, left: 8, containLabel: true },
+    legend: { show: several, top: 0, right: 10, itemWidth: 14, itemHeight: 8, textStyle: { color: ink.text, fontSize: 11 } },
+    grid: { top: several ? 26 : 12, right: 14, bottom: 24, left: 8, containLabel: true },
     tooltip: {
       trigger: 'axis',
       backgroundColor: ink.box,
@@ -61,19 +69,17 @@ export function optionOf(metric: Metric, label: string, unit: string, samples: r
       axisLabel: { color: ink.text },
       splitLine: { lineStyle: { color: ink.line, type: 'dashed' } },
     },
-    series: [
-      {
-        name: label,
-        type: 'line',
-        showSymbol: false,
-        sampling: 'lttb',
-        step: metric.total ? 'end' : false,
-        smooth: metric.total ? false : 0.2,
-        lineStyle: { width: 2, color: colour },
-        itemStyle: { color: colour },
-        areaStyle: { color: colour, opacity: 0.12 },
-        data: samples.map((sample) => [sample.at, sample.values[metric.name] ?? 0]),
-      },
-    ],
+    series: lines.map(({ name, label, colour }) => ({
+      name: label,
+      type: 'line',
+      showSymbol: false,
+      sampling: 'lttb',
+      step: metric.total ? 'end' : false,
+      smooth: metric.total ? false : 0.2,
+      lineStyle: { width: 2, color: colour },
+      itemStyle: { color: colour },
+      areaStyle: { color: colour, opacity: several ? 0.05 : 0.12 },
+      data: samples.map((sample) => [sample.at, sample.values[name] ?? null]),
+    })),
   }
 }

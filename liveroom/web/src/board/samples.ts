@@ -1,6 +1,6 @@
 /** The numbers of a room once a second, kept for an hour; pausing holds the view, not the collecting. */
 
-import { Refusal, type Api } from '@sdk'
+import { Refusal } from '@sdk'
 import { computed, onBeforeUnmount, reactive, ref, shallowRef, type ComputedRef } from 'vue'
 
 export const POLL_MS = 1_000
@@ -17,9 +17,17 @@ export interface SampleStore {
   readonly shown: ComputedRef<readonly Sample[]>
   readonly state: { paused: boolean; minutes: number; refused: string; lastAt: number; failing: boolean }
   pause(): void
+  poll(): Promise<void>
 }
 
-export function useSamples(api: Api, roomId: string, token: Promise<string | null>): SampleStore {
+export interface Reading {
+  /** Reads the numbers of now. Raises what `Api.call` raises. */
+  read(token: string): Promise<Readonly<Record<string, number>>>
+  /** Nothing is read while this says false. */
+  active(): boolean
+}
+
+export function useSamples(reading: Reading, token: Promise<string | null>): SampleStore {
   const all = shallowRef<readonly Sample[]>([])
   const held = shallowRef<readonly Sample[] | null>(null)
   const state = reactive({ paused: false, minutes: 5, refused: '', lastAt: 0, failing: false })
@@ -27,10 +35,10 @@ export function useSamples(api: Api, roomId: string, token: Promise<string | nul
   let busy = false
 
   async function poll(): Promise<void> {
-    if (busy || state.refused || bearer.value === null) return
+    if (busy || state.refused || bearer.value === null || !reading.active()) return
     busy = true
     try {
-      const values = await api.numbers(roomId, bearer.value)
+      const values = await reading.read(bearer.value)
       const at = Date.now()
       all.value = [...all.value, { at, values }].slice(-SAMPLES_MAX)
       state.lastAt = at
@@ -62,6 +70,7 @@ export function useSamples(api: Api, roomId: string, token: Promise<string | nul
   return {
     shown,
     state,
+    poll,
     pause() {
       state.paused = !state.paused
       held.value = state.paused ? all.value : null

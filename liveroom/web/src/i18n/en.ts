@@ -69,6 +69,10 @@ export const en: Messages = {
     title: 'Live board', live: 'Live', paused: 'Paused', pause: 'Pause', resume: 'Resume', range: 'Time range', minutes: '{n} min', png: 'Export image', csv: 'Export CSV', stale: 'No data for {s} s',
     empty: 'Waiting for the first numbers…', forbidden: 'This link cannot see the numbers. Use a host or merchant link', updated: 'Updated every second', now: 'Now', max: 'Peak',
     online: 'Viewers online', onlineUnit: 'people', messages: 'Message rate', messagesUnit: 'per s', gifts: 'Gifts', giftsUnit: 'gifts', orders: 'Orders', ordersUnit: 'orders', likes: 'Likes', likesUnit: 'likes', sessions: 'Media sessions', sessionsUnit: 'sessions',
+    tabs: { room: 'Room', media: 'Media' }, legs: 'Streams to viewers', legsUnit: 'streams', bitrate: 'Bitrate', bitrateUnit: 'Mbit/s', out: 'out', in: 'in', loss: 'Loss', lossUnit: '%', forward: 'Forward latency', forwardUnit: 'ms', p50: 'half below', p99: '99 % below',
+    layers: 'Video layers', layersUnit: 'streams', onlyLayer: 'one layer', repairs: 'Resent packets', repairsUnit: 'per s', sessionsTitle: 'Media sessions', leftOff: '{n} more', noSessions: 'Nobody sends or watches right now', who: 'Who', sessionState: 'State', codec: 'Codec', layer: 'Layer',
+    mbps: 'Mbit/s', rtt: 'Round trip', requests: 'NACK / resent / key frames', pair: 'Address', age: 'For', seconds: '{n} s', publishes: 'sends', plays: 'watches',
+    states: { new: 'Waiting', checked: 'Checked', handshaking: 'Handshake', connected: 'Connected', suspended: 'Silent', closed: 'Closed' },
     cumulative: 'Total', perMinute: '+{n} in the last minute', wentAway: 'Connection lost, retrying', chart: '{title}, now {value} {unit}',
   },
   landing: {

@@ -67,6 +67,10 @@ export const zh = {
     title: '数据看板', live: '实时', paused: '已暂停', pause: '暂停', resume: '继续', range: '时间范围', minutes: '{n} 分钟', png: '导出图片', csv: '导出 CSV', stale: '数据中断 {s} 秒',
     empty: '等待第一笔数据…', forbidden: '这个链接不能查看数据，请使用主播或商家链接', updated: '每秒更新', now: '当前', max: '峰值',
     online: '在线人数', onlineUnit: '人', messages: '消息速率', messagesUnit: '条/秒', gifts: '礼物', giftsUnit: '个', orders: '订单', ordersUnit: '单', likes: '点赞', likesUnit: '次', sessions: '媒体会话', sessionsUnit: '路',
+    tabs: { room: '直播间', media: '媒体' }, legs: '下行流', legsUnit: '路', bitrate: '码率', bitrateUnit: 'Mbit/s', out: '下行', in: '上行', loss: '丢包率', lossUnit: '%', forward: '转发延迟', forwardUnit: '毫秒', p50: '50% 以内', p99: '99% 以内',
+    layers: '画质层', layersUnit: '路', onlyLayer: '单层', repairs: '重传', repairsUnit: '包/秒', sessionsTitle: '媒体会话', leftOff: '另有 {n} 路', noSessions: '现在没有人推流或观看', who: '用户', sessionState: '状态', codec: '编码', layer: '画质层',
+    mbps: 'Mbit/s', rtt: '往返时延', requests: 'NACK / 重传 / 关键帧请求', pair: '地址', age: '时长', seconds: '{n} 秒', publishes: '推流', plays: '观看',
+    states: { new: '等待连接', checked: '已检查', handshaking: '握手中', connected: '已连接', suspended: '无响应', closed: '已关闭' },
     cumulative: '累计', perMinute: '最近一分钟 +{n}', wentAway: '连接中断，正在重试', chart: '{title}，当前 {value} {unit}',
   },
   landing: {
