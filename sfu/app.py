@@ -20,13 +20,14 @@ from sfu.config import MediaConfig
 from sfu.control.desk import Desk
 from sfu.control.dtls import Certificate
 from sfu.control.model import Direction, MediaEvent, Outlets
+from sfu.control.placing import Publisher
 from sfu.control.report import SESSIONS_LISTED_MAX, Plain, describe, in_order, name_address, sum_up
 from sfu.control.session import Session
 from sfu.edge.http import Reply, Request, Signalling
 from sfu.edge.native import why_not_native
 from sfu.edge.udp import MediaSocket, open_socket
 from sfu.media.engine import Engine
-from sfu.media.model import Output, RoomId, SessionId
+from sfu.media.model import Kind, Output, RoomId, SessionId
 from sfu.media.stats import EngineStats, SessionStats
 
 log = logging.getLogger("sfu.app")
@@ -103,7 +104,7 @@ class Media:
             sock,
             self._desk,
             self._engine,
-            self._desk.track_changed,
+            self._desk.stage_changed,
             self._on_join_step,
             self._clock,
         )
@@ -175,10 +176,43 @@ class Media:
             )
         )
 
-    def bind(self, room: str, slot: int, session: str | None) -> None:
-        """Show a publisher of any room, or nobody, on a slot of a room's stage."""
-        source = None if session is None else SessionId(session)
-        self._desk.bind(RoomId(room), slot, source, now=self._clock())
+    def show(
+        self,
+        room: str,
+        slot: int,
+        publisher: tuple[str, str] | None,
+        *,
+        audio: bool = True,
+        video: bool = True,
+    ) -> None:
+        """Show a publisher (room and user), or nobody, on a slot of a room's stage.
+
+        It holds for every session they publish with, until the next wish for this slot.
+        Without `audio` or `video` that kind is not forwarded.
+        """
+        who = None if publisher is None else Publisher(RoomId(publisher[0]), publisher[1])
+        muted = frozenset(kind for kind, on in ((Kind.AUDIO, audio), (Kind.VIDEO, video)) if not on)
+        self._desk.placing.show(RoomId(room), slot, who, muted, now=self._clock())
+
+    def forget(self, room: str, slot: int) -> None:
+        """Let a slot be as without any wish: slot 0 shows the host, others nobody."""
+        self._desk.placing.forget(RoomId(room), slot, now=self._clock())
+
+    def gather(self, room: str, users: frozenset[str], stage: str) -> None:
+        """Let some of a room's viewers, now or later here, look at a stage of their own."""
+        self._desk.placing.gather(RoomId(room), users, RoomId(stage), now=self._clock())
+
+    def dismiss(self, room: str) -> None:
+        """Let a room's viewers look at its own stage again."""
+        self._desk.placing.dismiss(RoomId(room), now=self._clock())
+
+    def end_publisher(self, room: str, user: str, reason: str) -> bool:
+        """End what somebody publishes in a room, at once; False when they do not."""
+        found = self._desk.publisher(RoomId(room), user)
+        if found is None:
+            return False
+        self._desk.close(found, reason, now=self._clock())
+        return True
 
     def end_session(self, session: str, reason: str) -> bool:
         """End a session for the house (kicked, room ended); False when it is gone already."""

@@ -17,11 +17,20 @@ from sfu.control.budget import Budget
 from sfu.control.dtls import Certificate, Dtls, Role
 from sfu.control.ice import SILENT_S, Credentials, Ice
 from sfu.control.model import Address, Ask, Direction, MediaEvent, Opened, Outlets
+from sfu.control.placing import Placing
 from sfu.control.refusals import Refused
 from sfu.control.sdp import Fragment, Offer, parse_offer
 from sfu.control.session import HALF_OPEN, Input, Session, State
 from sfu.media.engine import Engine
-from sfu.media.model import HOST_SLOT, Kind, RoomId, SessionId, TrackChange, TrackEvent
+from sfu.media.model import (
+    Kind,
+    RoomId,
+    SessionId,
+    SpeakerEvent,
+    StageEvent,
+    TrackChange,
+    TrackEvent,
+)
 from sfu.packet.stun import parse_request, write_success
 
 PUBLISHING_ROLES = frozenset({"host", "guest"})
@@ -72,6 +81,8 @@ class Desk:
         self._playing: dict[SessionId, set[Kind]] = {}
         self._admission = Admission(config.limits)
         self._timers: list[tuple[float, SessionId]] = []
+        self.placing = Placing(engine, self._publishers.values, self._sessions.values, outlets.act)
+        """Whom the slots show."""
         self.candidates: tuple[tuple[str, int], ...] = ()
         """Our addresses as answers name them; set once the socket is bound."""
         self.dropped: Counter[str] = Counter()
@@ -152,9 +163,9 @@ class Desk:
         for session in list(self._sessions.values()):
             self.close(session, reason, now=now)
 
-    def bind(self, room: RoomId, slot: int, source: SessionId | None, *, now: float) -> None:
-        """Show a publisher, or nobody, on a slot of a room's stage."""
-        self._outlets.act(self._engine.bind(room, slot, source, now=now))
+    def publisher(self, room: RoomId, user: str) -> Session | None:
+        """Return the session with which somebody publishes in a room."""
+        return self._publishers.get((room, user))
 
     # -- datagrams ----------------------------------------------------------------------------
 
@@ -235,8 +246,20 @@ class Desk:
             self._signed(session, now=now)
         return True
 
-    def track_changed(self, event: TrackEvent) -> None:
-        """Turn the engine's news of one track into news of a host."""
+    def stage_changed(self, event: StageEvent) -> None:
+        """Turn the engine's news into news of hosts and guests."""
+        if isinstance(event, SpeakerEvent):
+            self._speaker_changed(event)
+        else:
+            self._track_changed(event)
+
+    def _speaker_changed(self, event: SpeakerEvent) -> None:
+        speaker = None if event.session is None else self._sessions.get(event.session)
+        user, session = ("", "") if speaker is None else (speaker.user, speaker.id)
+        detail = {"direction": str(Direction.PUBLISH)}
+        self._outlets.on_event(MediaEvent("speaker", event.room, user, session, detail))
+
+    def _track_changed(self, event: TrackEvent) -> None:
         session = self._sessions.get(event.session)
         if session is None or session.direction is not Direction.PUBLISH:
             return
@@ -246,7 +269,7 @@ class Desk:
             playing.add(event.kind)
         else:
             playing.discard(event.kind)
-        if session.role != "host" or bool(playing) == was_playing:
+        if bool(playing) == was_playing:
             return
         if playing:
             self._tell("live", session)
@@ -334,7 +357,8 @@ class Desk:
                 self._hosts[session.room] = session
             self._engine.publish(session.id, session.room, negotiated.tracks, now=now)
         else:
-            self._engine.watch(session.id, session.room, negotiated.legs, now=now)
+            stage = self.placing.looks_at(session.room, session.user)
+            self._engine.watch(session.id, stage, negotiated.legs, now=now)
         self._arm(session)
         self._tell("session_opened", session)
 
@@ -360,7 +384,7 @@ class Desk:
         return True
 
     def _announce_end(self, session: Session, reason: str) -> None:
-        if self._playing.pop(session.id, None) and session.role == "host":
+        if self._playing.pop(session.id, None):
             self._tell("away", session, reason=reason)
         if session.direction is Direction.PUBLISH and session.role == "guest":
             self._tell("left", session, reason=reason)
@@ -371,9 +395,8 @@ class Desk:
         self._outlets.on_join_step("dtls", now - (session.checked_at or session.opened_at))
         self._arm(session)
         self._outlets.act(self._engine.connect(session.id, now=now))
-        if session.direction is Direction.PUBLISH and session.role == "host":
-            # Before the first packet: it may begin the only key frame for a while.
-            self.bind(session.room, HOST_SLOT, session.id, now=now)
+        if session.direction is Direction.PUBLISH:
+            self.placing.connected(session, now=now)
 
     def _claim(self, address: Address, session: Session, *, now: float) -> bool:
         """Let a session take an address over only from one that is silent there (RFC 8445)."""

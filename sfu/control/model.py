@@ -46,9 +46,10 @@ class Opened:
 class MediaEvent:
     """Something the rest of the house wants to know.
 
-    `kind`: "live" (a host's first media packet, also after a stall), "away" (a live host's
-    media ended or stalled), "left" (a guest's session ended), "session_opened",
-    "session_closed". `detail` says why: {"reason": …}.
+    `kind`: "live" (a publisher's first media packet, also after a stall), "away" (a live
+    publisher's media ended or stalled), "left" (a guest's session ended), "speaker" (somebody
+    else speaks on a room's stage, nobody when `user` is empty), "session_opened",
+    "session_closed". `detail` tells the direction, the role, and why: {"reason": …}.
     """
 
     kind: str

@@ -14,7 +14,7 @@ from sfu.control.refusals import Refused
 
 OFFER_BYTES_MAX = 64 * 1024
 """Outcome when passed: `too_large`. All other bounds here end in `bad_sdp`."""
-MEDIA_LINES_MAX = 8
+MEDIA_LINES_MAX = 18
 SECTION_LINES_MAX = 300
 """Chromium 156 offers video in 174 lines, and every codec it learns adds nine."""
 LINE_LENGTH_MAX = 2048

@@ -142,6 +142,16 @@ class Session:
         self.armed: float | None = None
         """When the desk's timer looks at this session next."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether its keys are there and it is not over."""
+        return self.state in (State.CONNECTED, State.SUSPENDED)
+
+    @property
+    def is_viewing(self) -> bool:
+        """Whether it is there to be shown something, now or once it has connected."""
+        return self.direction is Direction.PLAY and self.state is not State.CLOSED
+
     def apply(self, happened: Input) -> bool:
         """Move to the next state; say whether it changed."""
         following = TABLE.get((self.state, happened))

@@ -22,7 +22,7 @@ from sfu.edge.latency import Latencies
 from sfu.edge.native import best_fanout
 from sfu.edge.sender import Sender
 from sfu.media.engine import Engine
-from sfu.media.model import Datagram, Output, TrackEvent
+from sfu.media.model import Datagram, Output, StageEvent
 from sfu.media.stats import ReplayStats
 from sfu.packet.demux import Kind, demux
 
@@ -66,7 +66,7 @@ class MediaSocket:
         sock: socket.socket,
         desk: Desk,
         engine: Engine,
-        on_track: Callable[[TrackEvent], None],
+        on_track: Callable[[StageEvent], None],
         on_join_step: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -19,12 +19,14 @@ from sfu.media.model import (
     Output,
     RoomId,
     SessionId,
+    StageEvent,
     TrackEvent,
     TrackSpec,
 )
 from sfu.media.publisher import Publisher
 from sfu.media.replay import Replays
 from sfu.media.shape import send_time
+from sfu.media.speaking import Speakers
 from sfu.media.stage import Stage
 from sfu.media.stats import EngineStats, ReplayStats, SessionStats
 from sfu.media.track import Drop, Track
@@ -51,6 +53,7 @@ class Engine:
         self._stage = Stage()
         self._deadlines: Deadlines[SessionId] = Deadlines()
         self._replays = Replays()
+        self._speakers = Speakers()
         self._totals: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._now = 0.0
@@ -103,6 +106,39 @@ class Engine:
             if publisher is not None:
                 self._attach(leg, publisher, now=now)
         return self._finish([], {} if publisher is None else {publisher: None}, now=now)
+
+    def mute(self, room: RoomId, slot: int, kinds: frozenset[Kind], *, now: float) -> Output:
+        """Let these kinds of a slot reach nobody; others do (again), from now on only."""
+        before = self._stage.muted(room, slot)
+        self._stage.mute(room, slot, kinds)
+        source = self._stage.source(room, slot)
+        publisher = None if source is None else self._publishers.get(source)
+        if publisher is None or kinds == before:
+            return self._finish([], {}, now=now)
+        for kind in before - kinds:
+            track = publisher.first(kind)
+            if track is not None:
+                track.forget_past()
+        for leg in self._stage.legs(room, slot):
+            if leg.spec.kind in kinds - before:
+                self._detach(leg)
+            elif leg.spec.kind in before - kinds:
+                self._attach(leg, publisher, now=now)
+        return self._finish([], {publisher: None}, now=now)
+
+    def move(self, session: SessionId, room: RoomId, *, now: float) -> Output:
+        """Let a viewer look at another room's stage; its streams go on unbroken."""
+        viewer = self._viewers[session]
+        for leg in viewer.legs:
+            self._detach(leg)
+            self._stage.leave(viewer.room, leg)
+        viewer.room = room
+        for leg in viewer.legs:
+            self._stage.enter(room, leg)
+        asking: dict[Publisher, None] = {}
+        if viewer.receiving:
+            self._follow(viewer, asking, now=now)
+        return self._finish([], asking, now=now)
 
     def suspend(self, session: SessionId, *, now: float) -> None:
         """Stop sending to a session that seems gone; packets from it still count."""
@@ -222,7 +258,7 @@ class Engine:
         sent = send_time(at_ntp)
         touched: list[Outbox] = []
         asking: dict[Publisher, None] = {}
-        events: list[TrackEvent] = []
+        events: list[StageEvent] = []
         size = 0
         for datagram in batch:
             size += len(datagram.data)
@@ -248,6 +284,8 @@ class Engine:
                 events.append(came_to)
         self._totals["packets_in"] += len(batch)
         self._totals["bytes_in"] += size
+        if self._speakers.is_due(now=now):
+            events += self._speakers.decide(self._voices(now=now), now=now)
         return self._finish(touched, asking, now=now, at_ntp=at_ntp, events=events)
 
     def _tick(self, *, now: float, at_ntp: int) -> Output:
@@ -321,9 +359,25 @@ class Engine:
         viewer = self._viewers[leg.outbox.session]
         if track is None or not viewer.receiving:
             return
+        if leg.spec.kind in self._stage.muted(viewer.room, leg.spec.slot):
+            return
         track.attach(leg)
         if track.spec.kind is Kind.VIDEO:
             self._replays.offer(leg, track, budget_bps=viewer.remb_bps, now=now)
+
+    def _voices(self, *, now: float) -> dict[RoomId, dict[SessionId, float]]:
+        """Tell how loud everybody is on the stages that several share; who is muted is silent."""
+        voices: dict[RoomId, dict[SessionId, float]] = {}
+        for room, sources in self._stage.shared().items():
+            loud = voices.setdefault(room, {})
+            for source, slot in sources.items():
+                publisher = self._publishers.get(source)
+                track = None if publisher is None else publisher.first(Kind.AUDIO)
+                if track is None or track.loudness is None:
+                    continue
+                if Kind.AUDIO not in self._stage.muted(room, slot):
+                    loud[source] = track.loudness.above_silence_db(now=now)
+        return voices
 
     def _detach(self, leg: Leg) -> None:
         self._replays.forget(leg)
@@ -337,7 +391,7 @@ class Engine:
         *,
         now: float,
         at_ntp: int | None = None,
-        events: Sequence[TrackEvent] = (),
+        events: Sequence[StageEvent] = (),
     ) -> Output:
         """Ask publishers for what is due, and gather all outboxes."""
         self._now = now

@@ -134,11 +134,22 @@ class TrackEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerEvent:
+    """Another one speaks in a room; nobody does when `session` is None."""
+
+    room: RoomId
+    session: SessionId | None
+
+
+StageEvent = TrackEvent | SpeakerEvent
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """All that follows from one call of the engine; nothing is left inside to drain."""
 
     batches: tuple[LegBatch, ...] = ()
-    events: tuple[TrackEvent, ...] = ()
+    events: tuple[StageEvent, ...] = ()
 
 
 NOTHING = Output()

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import final
 
 from sfu.media.leg import Leg
-from sfu.media.model import RoomId, SessionId
+from sfu.media.model import Kind, RoomId, SessionId
 
 
 @dataclass(slots=True)
 class _Slot:
     source: SessionId | None = None
+    muted: frozenset[Kind] = frozenset()
     # A dict is an ordered set: legs leave in any order.
     legs: dict[Leg, None] = field(default_factory=dict)
 
@@ -47,6 +48,25 @@ class Stage:
         entry = self._slots.get((room, slot))
         return None if entry is None else entry.source
 
+    def mute(self, room: RoomId, slot: int, kinds: frozenset[Kind]) -> None:
+        """Keep these kinds of a slot from all who look at it, whoever stands there."""
+        place = (room, slot)
+        self._slots.setdefault(place, _Slot()).muted = kinds
+        self._sweep(place)
+
+    def muted(self, room: RoomId, slot: int) -> frozenset[Kind]:
+        """Return which kinds of a slot nobody gets."""
+        entry = self._slots.get((room, slot))
+        return frozenset() if entry is None else entry.muted
+
+    def shared(self) -> dict[RoomId, dict[SessionId, int]]:
+        """Return who stands on which slot in the rooms where more than one does."""
+        rooms: dict[RoomId, dict[SessionId, int]] = {}
+        for source, places in self._places.items():
+            for room, slot in places:
+                rooms.setdefault(room, {})[source] = slot
+        return {room: sources for room, sources in rooms.items() if len(sources) > 1}
+
     def places(self, source: SessionId) -> tuple[Place, ...]:
         """Return every slot a source is on."""
         return tuple(self._places.get(source, ()))
@@ -76,5 +96,5 @@ class Stage:
 
     def _sweep(self, place: Place) -> None:
         entry = self._slots[place]
-        if entry.source is None and not entry.legs:
+        if entry.source is None and not entry.legs and not entry.muted:
             del self._slots[place]

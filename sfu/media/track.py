@@ -19,7 +19,8 @@ from sfu.media.model import Codec, Kind, SessionId, TrackSpec
 from sfu.media.parameters import ParameterSets
 from sfu.media.repair import ReceiveLog
 from sfu.media.reports import Reception, SenderClock
-from sfu.media.shape import PASSED_ON
+from sfu.media.shape import AUDIO_LEVEL, PASSED_ON
+from sfu.media.speaking import Loudness
 from sfu.media.stats import TrackStats
 from sfu.packet import rtp
 from sfu.packet.payload import keyframe_detector
@@ -83,6 +84,7 @@ class Track:
             can_ask=spec.kind is Kind.VIDEO and bool({"nack pli", "ccm fir"} & feedback)
         )
         self.followers = Followers(self)
+        self.loudness = Loudness() if AUDIO_LEVEL in spec.extensions else None
         self._clock = clock
         self._payload_type = -1
         self._starts_keyframe = keyframe_detector("")
@@ -124,6 +126,8 @@ class Track:
             self._kept(packet) if self._passed else NOTHING_PASSED,
         )
         self.live = True
+        if self.loudness is not None:
+            self.loudness.heard(stored.passed.get(AUDIO_LEVEL, b""), now=arrived)
         self._received += 1
         self.received_bytes += len(payload)
         self.history.put(stored)
@@ -176,6 +180,10 @@ class Track:
         """End the hurry of a leg whose replay is long over."""
         if self.codec is not None:
             self.followers.reshape(leg, self.codec, self.spec.extensions)
+
+    def forget_past(self) -> None:
+        """Let nobody begin with what came before now, which not everybody may see."""
+        self._gop.clear()
 
     def want_keyframe(self, *, now: float, round_trip_s: float = 0.0) -> None:
         """Note that a viewer cannot decode; a key frame within its round trip is on its way."""

@@ -164,15 +164,6 @@ async def test_a_guest_is_not_on_the_hosts_slot(server: Server) -> None:
     assert viewer.srtp is not None
 
 
-async def test_bind_shows_a_guest(server: Server) -> None:
-    viewer, _ = await server.viewer()
-    guest, session = await server.open("whip", user="g", role="guest")
-    await guest.connect()
-    server.media.bind("r1", 0, session)
-    guest.send_rtp(rtp(1, payload=b"\x10\x00\x00guest"))
-    assert (await viewer.receive_rtp()).endswith(b"guest")
-
-
 async def test_ending_a_session_stops_its_packets(server: Server) -> None:
     host, _ = await server.publisher()
     viewer, session = await server.viewer()

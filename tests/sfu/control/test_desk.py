@@ -277,7 +277,7 @@ def test_a_host_is_live_while_any_track_plays(world: World) -> None:
     world.connect(session, now=0)
 
     def track(kind: Kind, change: TrackChange) -> None:
-        world.desk.track_changed(TrackEvent(session, RoomId("r"), kind, change))
+        world.desk.stage_changed(TrackEvent(session, RoomId("r"), kind, change))
 
     track(Kind.AUDIO, TrackChange.STARTED)
     track(Kind.VIDEO, TrackChange.STARTED)
