@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import Shop, Visits, wait_true
+from tests.browser.conftest import DESKTOP, PHONE, Shop, Visits, wait_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -247,6 +248,54 @@ def test_a_lost_connection_counts_down_and_comes_back_with_what_was_missed(
     expect(page.locator(".line.gift")).to_have_count(1)
     expect(page.locator(".line.gift")).to_contain_text("×3")
     assert len(sockets) == 2
+
+
+@pytest.mark.parametrize(("size", "name"), [(PHONE, "phone"), (DESKTOP, "desktop")])
+def test_a_weak_network_is_told_while_the_room_goes_on(
+    shop: Shop, visits: Visits, size: tuple[int, int], name: str, pictures: Path
+) -> None:
+    room = shop.room(f"weak-{name}")
+    line = HeldLine()
+    page = visits.open(
+        f"/r/{room}", shop.server.token("far", room=room), size=size, before=line.between
+    )
+    page.locator(".dot.good").wait_for()
+    line.hold()
+    expect(page.locator(".pill")).to_contain_text("网络较弱")
+    expect(page.locator(".dot.weak")).to_be_visible()
+    page.screenshot(path=pictures / f"weak-{name}.png")
+    line.release()
+    expect(page.locator(".dot.good")).to_be_visible()
+    expect(page.locator(".pill")).to_have_count(0)
+
+
+class HeldLine:
+    """A line whose frames to the page can be held up, and released in their order."""
+
+    def __init__(self) -> None:
+        self._held: list[str | bytes] | None = None
+        self._page_side: WebSocketRoute
+
+    def between(self, page: Page) -> None:
+        page.route_web_socket(re.compile(r"/v1/ws$"), self._route)
+
+    def hold(self) -> None:
+        self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for message in held:
+            self._page_side.send(message)
+
+    def _route(self, socket: WebSocketRoute) -> None:
+        self._page_side = socket
+        socket.connect_to_server().on_message(self._pass_on)
+
+    def _pass_on(self, message: str | bytes) -> None:
+        if self._held is None:
+            self._page_side.send(message)
+        else:
+            self._held.append(message)
 
 
 def _through(sockets: list[WebSocketRoute]) -> Callable[[Page], None]:
