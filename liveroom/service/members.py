@@ -18,10 +18,10 @@ from liveroom.domain.orders import check_amount
 from liveroom.domain.refusals import Refused
 from liveroom.observe import LEDGER_TRANSFERS
 from liveroom.service.access import MERCHANTS, Access, require, require_name
+from liveroom.service.cards import read_cards
 from liveroom.service.entry import Me
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
-from liveroom.service.rooms import read_card
 from liveroom.store import journal, keys, members, posting, rooms
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
@@ -162,7 +162,7 @@ class Members:
             tenant = door.tenant
 
         def command(tx: Transaction) -> Me:
-            card, _ = read_card(tx, self._ports, actor, tenant, room)
+            ((card, _),) = read_cards(tx, self._ports, [actor], tenant, room)
             state = rooms.state(tx, room) if room else None
             follow = None
             if state is not None:

@@ -4,12 +4,13 @@ Runs after the welcome was written, so nobody waits for it. Cards live in memory
 restart people come in again and are recognised again.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor
 from liveroom.domain.events import DanmakuSaid, Entered, Event, Fact, WelcomedBack
-from liveroom.domain.ids import EventId, RoomId, UserId
+from liveroom.domain.ids import EventId, RoomId, TenantId, UserId
 from liveroom.domain.members import public_name
 from liveroom.domain.recognition import (
     DAY_MS,
@@ -23,6 +24,7 @@ from liveroom.domain.rooms import Room
 from liveroom.observe import EVENTS_DROPPED, RECOGNITION_SECONDS
 from liveroom.service.access import CUSTOMERS, HOSTS, Access, require
 from liveroom.service.entry import Entry
+from liveroom.service.gathering import Gathering
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
 from liveroom.store import journal, members
@@ -31,6 +33,10 @@ from liveroom.store.port import Transaction
 
 CROWD: Final = 200
 """From this many viewers on, entries of strangers are not announced."""
+
+
+_Visited = tuple[TenantId, RoomId, str]
+"""What people visit: a shop's room, on an occasion."""
 
 
 def occasion_of(room: Room, at: int) -> str:
@@ -46,6 +52,7 @@ class Recognising:
         self._access = access
         self._profiles = profiles
         self._queues: dict[RoomId, RecognitionQueue] = {}
+        self._visits: Gathering[_Visited, UserId, Profile] = Gathering(self._visit, identity=str)
 
     async def arrived(self, entry: Entry) -> None:
         """Count the visit, tell the host, welcome the person, announce the entry."""
@@ -53,7 +60,8 @@ class Recognising:
         if actor.anonymous or actor.role not in CUSTOMERS:
             return
         try:
-            profile = await self._visited(actor, room)
+            visited = (room.tenant, room.id, occasion_of(room, self._ports.now_ms()))
+            profile = await self._visits.ask(visited, actor.user)
         except Refused:
             EVENTS_DROPPED.labels("cue", "store").inc()
             return
@@ -76,6 +84,10 @@ class Recognising:
         events = tuple(self._event(room.id, at, fact, actor.user) for fact in facts)
         if events:
             await self._ports.bus.publish(Publication(room.id, events))
+
+    async def finish(self) -> None:
+        """Count every visit that has begun."""
+        await self._visits.finish()
 
     def left(self, room: RoomId, user: UserId) -> None:
         """Note that a connection closed; the card stays, the host may still want to thank."""
@@ -115,23 +127,24 @@ class Recognising:
             if not queue.current(at=at):
                 del self._queues[room]
 
-    async def _visited(self, actor: Actor, room: Room) -> Profile:
+    async def _visit(self, door: _Visited, users: Sequence[UserId]) -> list[Profile]:
+        """Count the visits of all who came in together, and read who they are."""
         at = self._ports.now_ms()
-        place = Place(tenant=room.tenant, room=room.id, at=at)
+        tenant, room, occasion = door
 
-        def command(tx: Transaction) -> Profile:
-            occasion = occasion_of(room, at)
-            new = members.visit(tx, room.tenant, room.id, actor.user, occasion=occasion, at=at)
-            profile = members.profile(
-                tx, room.tenant, room.id, actor.user, self._ports.policy.thresholds
-            )
+        def command(tx: Transaction) -> dict[UserId, Profile]:
+            new = members.count_visits(tx, tenant, room, users, occasion=occasion, at=at)
+            thresholds = self._ports.policy.thresholds
+            read = members.profiles(tx, tenant, room, users, thresholds)
             if new:
-                journal.count_up(tx, place, add={"visits": 1})
-            return profile
+                place = Place(tenant=tenant, room=room, at=at)
+                journal.count_up(tx, place, add={"visits": len(new)})
+            return read
 
-        profile = await self._ports.store.run(command)
-        self._profiles.remember(room.tenant, room.id, profile)
-        return profile
+        read = await self._ports.store.run(command)
+        for profile in read.values():
+            self._profiles.remember(tenant, room, profile)
+        return [read[user] for user in users]
 
     def _offer(self, room: Room, profile: Profile, at: int) -> None:
         queue = self._queues.setdefault(room.id, RecognitionQueue(self._ports.policy.queue))

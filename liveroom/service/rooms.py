@@ -6,15 +6,17 @@ from typing import Final
 
 from liveroom.domain.actors import Actor, Role
 from liveroom.domain.events import Event
-from liveroom.domain.ids import DEFAULT_TENANT, RoomId, TenantId, UserId
+from liveroom.domain.ids import DEFAULT_TENANT, RoomId, UserId
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Broadcast, Room, RoomDraft
-from liveroom.domain.tiers import next_tier, tier_of
-from liveroom.service.access import MERCHANTS, Access, require
+from liveroom.service.access import MERCHANTS, Access, Door, require
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.cards import read_cards
 from liveroom.service.entry import Card, Entry, Missed, Snapshot
+from liveroom.service.gathering import Gathering
 from liveroom.service.ports import Ports
-from liveroom.store import journal, members, posting, rooms
+from liveroom.store import journal, members, rooms
+from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
 from liveroom.store.rooms import RoomState
 
@@ -37,48 +39,8 @@ class Heard:
     write_likes: Callable[[], Awaitable[None]]
 
 
-def read_card(
-    tx: Transaction, ports: Ports, actor: Actor, tenant: TenantId, room: RoomId | None
-) -> tuple[Card, int]:
-    """Read somebody's own card, and their last personal event number in the room."""
-    if actor.anonymous:
-        return _visitor_card(actor), 0
-    somebody = members.guest(tx, tenant, room, actor.user)
-    member = somebody.member
-    thresholds = ports.policy.thresholds
-    card = Card(
-        user=actor.user,
-        name=somebody.name(actor.name),
-        role=actor.role.value,
-        tier=tier_of(member.spent, thresholds),
-        to_next=next_tier(member.spent, thresholds),
-        orders=member.orders,
-        visits=somebody.visits,
-        coins=posting.balance_of(tx, tenant, posting.wallet_of(actor.user)).amount,
-        age_band=actor.age_band or member.age_band,
-        anonymous=False,
-        ritual=member.ritual,
-        public_orders=member.public_orders,
-        following=room is not None and members.follows_room(tx, tenant, room, actor.user),
-    )
-    return card, somebody.pn
-
-
-def _visitor_card(actor: Actor) -> Card:
-    return Card(
-        user=actor.user,
-        name=actor.name or "",
-        role=actor.role.value,
-        tier=tier_of(0),
-        to_next=None,
-        orders=0,
-        visits=0,
-        coins=None,
-        age_band=None,
-        anonymous=True,
-        ritual=True,
-        public_orders=False,
-    )
+_Read = tuple[RoomState, Card, Guest | None]
+"""What one who comes in is shown, as one transaction read it."""
 
 
 class Rooms:
@@ -91,6 +53,7 @@ class Rooms:
         self._access = access
         self._heard = heard
         self._broadcasting = broadcasting
+        self._entries: Gathering[Door, Actor, _Read] = Gathering(self._read, identity=id)
 
     async def create(self, actor: Actor, draft: RoomDraft) -> Room:
         """Create a room of the actor's shop; the same content again returns the room."""
@@ -155,15 +118,7 @@ class Rooms:
         """Let somebody in: everything current, read in one transaction."""
         at = self._ports.now_ms()
         actor, door = await self._access.enter(actor, room)
-
-        def command(tx: Transaction) -> tuple[RoomState, Card, int]:
-            state = rooms.state(tx, room)
-            assert state is not None, room
-            card, personal = read_card(tx, self._ports, actor, door.tenant, room)
-            _remember_name(tx, actor, door.tenant, room)
-            return state, card, personal
-
-        state, card, personal = await self._ports.store.run(command)
+        state, card, somebody = await self._entries.ask(door, actor)
         return Entry(
             actor=actor,
             you=card,
@@ -171,14 +126,38 @@ class Rooms:
             snapshot=self._snapshot(actor, state),
             epoch=state.epoch,
             offset=state.n,
-            personal=personal,
+            personal=0 if somebody is None else somebody.pn,
             at=at,
         )
+
+    async def finish(self) -> None:
+        """Answer everybody who is coming in."""
+        await self._entries.finish()
+
+    async def _read(self, door: Door, actors: Sequence[Actor]) -> Sequence[_Read]:
+        """Read for all who come in together: the room once, their cards at once."""
+
+        def command(tx: Transaction) -> list[_Read]:
+            state = rooms.state(tx, door.room)
+            assert state is not None, door.room
+            cards = read_cards(tx, self._ports, actors, door.tenant, door.room)
+            for actor, (_card, somebody) in zip(actors, cards, strict=True):
+                if somebody is not None:
+                    _remember_name(tx, actor, door, somebody)
+            return [(state, card, somebody) for card, somebody in cards]
+
+        return await self._ports.store.run(command)
 
     async def introduce(self, actor: Actor, room: RoomId) -> None:
         """Remember the name of somebody who is seen here without coming in, such as a host."""
         actor, door = await self._access.enter(actor, room)
-        await self._ports.store.run(lambda tx: _remember_name(tx, actor, door.tenant, room))
+        if actor.anonymous:
+            return
+
+        def command(tx: Transaction) -> None:
+            _remember_name(tx, actor, door, members.guest(tx, door.tenant, room, actor.user))
+
+        await self._ports.store.run(command)
 
     def _snapshot(self, actor: Actor, state: RoomState) -> Snapshot:
         room = state.room.id
@@ -224,8 +203,6 @@ def _same(known: Room, wanted: Room) -> bool:
     )
 
 
-def _remember_name(tx: Transaction, actor: Actor, tenant: TenantId, room: RoomId) -> None:
-    if actor.name and not actor.anonymous:
-        known = members.guest(tx, tenant, room, actor.user)
-        if known.nickname != actor.name:
-            members.remember_nickname(tx, tenant, room, actor.user, actor.name)
+def _remember_name(tx: Transaction, actor: Actor, door: Door, known: Guest) -> None:
+    if actor.name and known.nickname != actor.name:
+        members.remember_nickname(tx, door.tenant, door.room, actor.user, actor.name)

@@ -56,8 +56,10 @@ class Services:
         await self.housekeeping.tick()
 
     async def stop(self) -> None:
-        """Answer the gifts that were accepted, write the likes down and publish the rest."""
+        """Answer what was accepted, write the likes down and publish the rest."""
         await self.gifting.finish()
+        await self.rooms.finish()
+        await self.recognising.finish()
         await self.talking.write_likes()
         await self.relay.stop()
 

@@ -34,6 +34,16 @@ def _put(dialect: str, table: Table, replace: tuple[str, ...]) -> Any:
     )
 
 
+@lru_cache(SHAPES_MAX)
+def _add_up(dialect: str, table: Table, column: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={column: table.c[column] + statement.excluded[column]},
+    )
+
+
 def insert_new(tx: Transaction, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is there; waits for a concurrent twin to commit first.
 
@@ -61,6 +71,13 @@ def put(
 ) -> None:
     """Insert rows, or replace these columns of the rows that have their keys."""
     write_rows(tx, _put(tx.dialect.name, table, replace), rows)
+
+
+def add_up(
+    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]], *, column: str
+) -> None:
+    """Insert rows, or add their numbers in this column to the rows that have their keys."""
+    write_rows(tx, _add_up(tx.dialect.name, table, column), rows)
 
 
 def write_rows(

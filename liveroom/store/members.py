@@ -11,7 +11,7 @@ from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.domain.members import Member, public_name
 from liveroom.domain.recognition import PREFERS_MAX, Profile, Purchase
 from liveroom.domain.tiers import Thresholds, tier_of
-from liveroom.store.dialect import insert_new
+from liveroom.store.dialect import add_up, insert_new, insert_new_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import follows, members, order_lines, orders, room_members, visits
 
@@ -28,6 +28,42 @@ _RELATIONS = select(room_members).where(
     room_members.c.room == bindparam("of_room"),
     room_members.c.member.in_(bindparam("of_members", expanding=True)),
 )
+_FOLLOWERS = select(follows.c.member).where(
+    follows.c.tenant == bindparam("of_tenant"),
+    follows.c.room == bindparam("of_room"),
+    follows.c.member.in_(bindparam("of_members", expanding=True)),
+)
+_THEIR_ORDERS = (
+    orders.c.tenant == bindparam("of_tenant"),
+    orders.c.member == bindparam("of_member"),
+)
+_LAST_PURCHASE = (
+    select(order_lines.c.product, order_lines.c.title, orders.c.paid_at)
+    .join(
+        orders,
+        (orders.c.tenant == order_lines.c.tenant) & (orders.c.id == order_lines.c.order_id),
+    )
+    .where(*_THEIR_ORDERS)
+    .order_by(orders.c.paid_at.desc(), orders.c.placed_at.desc(), order_lines.c.line)
+    .limit(1)
+)
+_LATEST_ORDERS = (
+    select(orders.c.id)
+    .where(*_THEIR_ORDERS)
+    .order_by(orders.c.paid_at.desc())
+    .limit(COUNTED_ORDERS_MAX)
+)
+_BOUGHT = func.coalesce(order_lines.c.category, order_lines.c.title)
+_PREFERS = (
+    select(_BOUGHT)
+    .where(
+        order_lines.c.tenant == bindparam("of_tenant"), order_lines.c.order_id.in_(_LATEST_ORDERS)
+    )
+    .group_by(_BOUGHT)
+    .order_by(func.sum(order_lines.c.quantity).desc(), _BOUGHT)
+    .limit(PREFERS_MAX)
+)
+_MEMBER_OF_VISIT: Final = list(visits.primary_key.columns).index(visits.c.member)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,34 +162,58 @@ def remember_nickname(
     tx.execute(update(room_members).where(*_related(tenant, room, user)).values(nickname=nickname))
 
 
-def visit(
-    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, *, occasion: str, at: int
-) -> bool:
-    """Count a visit once per occasion; False when it was counted before."""
-    key = {"tenant": tenant, "room": room, "member": user, "occasion": occasion}
-    if not insert_new(tx, visits, {**key, "at": at}):
-        return False
-    relate(tx, tenant, room, user)
-    mine = update(room_members).where(*_related(tenant, room, user))
-    tx.execute(mine.values(visits=room_members.c.visits + 1))
-    return True
+def count_visits(
+    tx: Transaction,
+    tenant: TenantId,
+    room: RoomId,
+    users: Collection[UserId],
+    *,
+    occasion: str,
+    at: int,
+) -> set[UserId]:
+    """Count people's visits once per occasion; returns whose were not counted before."""
+    where = {"tenant": tenant, "room": room}
+    of_occasion = {"occasion": occasion, "at": at}
+    rows = [{**where, "member": user, **of_occasion} for user in sorted(users)]
+    new = {UserId(key[_MEMBER_OF_VISIT]) for key in insert_new_rows(tx, visits, rows)}
+    if new:
+        counted = [{**where, "member": user, "visits": 1} for user in sorted(new)]
+        add_up(tx, room_members, counted, column="visits")
+    return new
 
 
 def profile(
     tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, thresholds: Thresholds
 ) -> Profile:
     """Project what recognition needs from the truth."""
-    somebody = guest(tx, tenant, room, user)
+    return profiles(tx, tenant, room, [user], thresholds)[user]
+
+
+def profiles(
+    tx: Transaction,
+    tenant: TenantId,
+    room: RoomId,
+    users: Collection[UserId],
+    thresholds: Thresholds,
+) -> dict[UserId, Profile]:
+    """Project what recognition needs from the truth, for several people."""
+    found = guests(tx, tenant, room, users)
+    return {user: _profile_of(tx, tenant, somebody, thresholds) for user, somebody in found.items()}
+
+
+def _profile_of(
+    tx: Transaction, tenant: TenantId, somebody: Guest, thresholds: Thresholds
+) -> Profile:
     member = somebody.member
     return Profile(
-        user=user,
+        user=member.id,
         name=somebody.name(),
         tier=tier_of(member.spent, thresholds),
         orders=member.orders,
         room_orders=somebody.room_orders,
         visits=somebody.visits,
-        last=_last_purchase(tx, tenant, user) if member.orders else None,
-        prefers=_prefers(tx, tenant, user) if member.orders else (),
+        last=_last_purchase(tx, tenant, member.id) if member.orders else None,
+        prefers=_prefers(tx, tenant, member.id) if member.orders else (),
     )
 
 
@@ -168,10 +228,12 @@ def set_follow(
     return -tx.execute(gone).rowcount
 
 
-def follows_room(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> bool:
-    """Whether somebody follows a room."""
-    mine = [follows.c.tenant == tenant, follows.c.room == room, follows.c.member == user]
-    return tx.execute(select(follows.c.at).where(*mine)).first() is not None
+def followers_among(
+    tx: Transaction, tenant: TenantId, room: RoomId, users: Collection[UserId]
+) -> set[UserId]:
+    """Tell which of some people follow a room."""
+    these = {"of_tenant": tenant, "of_room": room, "of_members": list(users)}
+    return set(tx.execute(_FOLLOWERS, these).scalars())
 
 
 def _related(tenant: TenantId, room: RoomId, user: UserId) -> list[Any]:
@@ -180,36 +242,12 @@ def _related(tenant: TenantId, room: RoomId, user: UserId) -> list[Any]:
 
 
 def _last_purchase(tx: Transaction, tenant: TenantId, user: UserId) -> Purchase | None:
-    row = tx.execute(
-        select(order_lines.c.product, order_lines.c.title, orders.c.paid_at)
-        .join(
-            orders,
-            (orders.c.tenant == order_lines.c.tenant) & (orders.c.id == order_lines.c.order_id),
-        )
-        .where(orders.c.tenant == tenant, orders.c.member == user)
-        .order_by(orders.c.paid_at.desc(), orders.c.placed_at.desc(), order_lines.c.line)
-        .limit(1)
-    ).first()
+    row = tx.execute(_LAST_PURCHASE, {"of_tenant": tenant, "of_member": user}).first()
     return Purchase(product=row.product, title=row.title, at=row.paid_at) if row else None
 
 
 def _prefers(tx: Transaction, tenant: TenantId, user: UserId) -> tuple[str, ...]:
-    latest = (
-        select(orders.c.id)
-        .where(orders.c.tenant == tenant, orders.c.member == user)
-        .order_by(orders.c.paid_at.desc())
-        .limit(COUNTED_ORDERS_MAX)
-    )
-    what = func.coalesce(order_lines.c.category, order_lines.c.title)
-    bought = func.sum(order_lines.c.quantity)
-    ranked = (
-        select(what)
-        .where(order_lines.c.tenant == tenant, order_lines.c.order_id.in_(latest))
-        .group_by(what)
-        .order_by(bought.desc(), what)
-        .limit(PREFERS_MAX)
-    )
-    return tuple(tx.execute(ranked).scalars())
+    return tuple(tx.execute(_PREFERS, {"of_tenant": tenant, "of_member": user}).scalars())
 
 
 def _member_of(row: Row[Any]) -> Member:

@@ -4,7 +4,7 @@ Accounts with a floor have a balance row, locked in order of names; the others a
 lines, so that two gifts to one host never wait for each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -43,6 +43,10 @@ ISSUER = Account("issuer", "coins", "issued")
 
 _THIS = (accounts.c.tenant == bindparam("of_tenant"), accounts.c.id == bindparam("of_account"))
 _BALANCE = select(accounts.c.balance, accounts.c.version).where(*_THIS)
+_COINS = select(accounts.c.id, accounts.c.balance).where(
+    accounts.c.tenant == bindparam("of_tenant"),
+    accounts.c.id.in_(bindparam("of_accounts", expanding=True)),
+)
 _LOCKED_BALANCES = (
     select(accounts.c.id, accounts.c.balance, accounts.c.version)
     .where(accounts.c.tenant == bindparam("of_tenant"))
@@ -68,6 +72,14 @@ def balance_of(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
     """Read what a guarded account holds."""
     row = tx.execute(_BALANCE, _this(tenant, account)).first()
     return Balance(row.balance, row.version) if row else NOTHING
+
+
+def coins_of(tx: Transaction, tenant: TenantId, users: Collection[UserId]) -> dict[UserId, int]:
+    """Read what people's wallets hold."""
+    wallets = {wallet_of(user).id: user for user in users}
+    these = {"of_tenant": tenant, "of_accounts": list(wallets)}
+    held = {wallets[row.id]: int(row.balance) for row in tx.execute(_COINS, these)}
+    return {user: held.get(user, 0) for user in users}
 
 
 def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -> dict[str, Line]:

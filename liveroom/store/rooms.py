@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from liveroom.domain.events import ProductCard, Slot
 from liveroom.domain.ids import BroadcastId, RoomId, TenantId
@@ -69,10 +69,7 @@ def state(tx: Transaction, room: RoomId, *, lock: bool = False) -> RoomState | N
     """Read a room with all that is current; `lock` keeps other writers of it out."""
     if lock:
         tx.execute(select(rooms.c.id).where(rooms.c.id == room).with_for_update())
-    query = _shown().add_columns(
-        rooms.c.epoch, rooms.c.stage, rooms.c.stage_session, rooms.c.pin, room_counters
-    )
-    row = tx.execute(query.where(rooms.c.id == room)).first()
+    row = tx.execute(_STATE, {"of_room": room}).first()
     if row is None:
         return None
     slots = msgspec.json.decode(row.stage, type=tuple[Slot, ...])
@@ -204,6 +201,13 @@ def _shown() -> Any:
         )
         .outerjoin(members, (members.c.tenant == rooms.c.tenant) & (members.c.id == rooms.c.host))
     )
+
+
+_STATE = (
+    _shown()
+    .add_columns(rooms.c.epoch, rooms.c.stage, rooms.c.stage_session, rooms.c.pin, room_counters)
+    .where(rooms.c.id == bindparam("of_room"))
+)
 
 
 def _room_of(row: Row[Any]) -> Room:

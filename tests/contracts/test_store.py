@@ -414,10 +414,13 @@ async def test_a_ticket_opens_for_one_of_many(store: Store) -> None:
 async def test_a_visit_and_an_ordinal_are_counted_once_by_concurrent_commands(
     store: Store,
 ) -> None:
-    def visit(tx: Transaction) -> bool:
-        return members.visit(tx, TENANT, ROOM, USER, occasion="b1", at=1)
+    others = {UserId(f"u{number}") for number in range(5)}
 
-    assert sum(await asyncio.gather(*(store.run(visit) for _ in range(8)))) == 1
+    def visit(tx: Transaction) -> set[UserId]:
+        return members.count_visits(tx, TENANT, ROOM, {USER, *others}, occasion="b1", at=1)
+
+    new = await asyncio.gather(*(store.run(visit) for _ in range(8)))
+    assert sorted(user for users in new for user in users) == sorted({USER, *others})
     ordinals = await asyncio.gather(
         *(store.run(lambda tx: members.nth_order(tx, TENANT, ROOM, USER)) for _ in range(8))
     )
