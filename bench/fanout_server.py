@@ -21,6 +21,7 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from liveroom.app import new_id, now_ms
+from liveroom.app.application import settle_memory
 from liveroom.bus.local import LocalBus
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import ANY_ROOM, Actor, Role
@@ -93,6 +94,7 @@ async def open_liveroom(secret: str) -> int:
     limits = GatewayLimits(sockets_per_address=UNBOUNDED, accepts_per_s=UNBOUNDED)
     gateway = HOUSE["gateway"] = Gateway(services, Tokens(secret=secret), bus, limits, now_ms)
     await gateway.start("127.0.0.1", 0)
+    settle_memory()
     return gateway.port
 
 

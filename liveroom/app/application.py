@@ -259,13 +259,13 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await app.start()
-    _settle_memory()
+    settle_memory()
     await stopped.wait()
     _log.info("draining", seconds=DRAIN_S)
     await app.stop(drain_s=DRAIN_S)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Keep the collector away from what lives as long as the process, and from each packet.
 
     Almost everything is freed by reference counts; with default thresholds the collector ran

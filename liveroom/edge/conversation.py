@@ -21,7 +21,7 @@ from liveroom.edge.audience import Audience, Viewer
 from liveroom.edge.callers import CallerKey, Callers, GatewayLimits
 from liveroom.edge.connection import Connection
 from liveroom.edge.tokens import TokenVerifier
-from liveroom.edge.welcoming import position_of, welcome
+from liveroom.edge.welcoming import Shared, position_of, welcome
 from liveroom.observe import EVENTS_DROPPED, JOIN_SECONDS, logger
 from liveroom.protocol.closing import BAD_TOKEN, FULL, INTERNAL, RESTART, code_of
 from liveroom.protocol.codec import JSON
@@ -76,6 +76,7 @@ class House:
     audience_of: Callable[[RoomId], Audience]
     like: Callable[[RoomId, Actor, int], None]
     arrivals: asyncio.Semaphore
+    shared: Shared
 
 
 @final
@@ -345,6 +346,7 @@ class Conversation:
         assert self._viewer is not None
         assert self._audience is not None
         online = self._audience.online_with(self._viewer.user)
+        codec, texts = self._connection.codec, entry.snapshot.texts
         self._connection.say(
             welcome(
                 entry,
@@ -353,6 +355,7 @@ class Conversation:
                 online=online,
                 tick_ms=self._house.limits.tick_ms,
                 is_host=self._viewer.is_host,
+                texts=self._house.shared.texts(entry.room.id, codec, texts),
             )
         )
         self._audience.admit(

@@ -26,6 +26,7 @@ from liveroom.edge.conversation import Conversation, House
 from liveroom.edge.heartbeat import Heartbeat
 from liveroom.edge.likes import Likes
 from liveroom.edge.tokens import TokenVerifier
+from liveroom.edge.welcoming import Shared
 from liveroom.observe import GATEWAY_CONNECTIONS, LOOP_LAG_SECONDS, logger
 from liveroom.protocol.closing import KICKED, MOVE
 from liveroom.protocol.codec import CODECS, FRAME_BYTES_MAX
@@ -37,7 +38,7 @@ PATH = "/v1/ws"
 ACCEPTS_QUEUED = 4_096
 """Connections the kernel keeps for us in a rush; beyond them clients try again by themselves."""
 
-ARRIVALS_AT_ONCE = 64
+ARRIVALS_AT_ONCE = 128
 """So many people are recognised at the same time; the others wait their turn."""
 
 LAG_EVERY_S = 0.5
@@ -117,6 +118,7 @@ class Gateway:
             audience_of=self._audience_of,
             like=self._likes.add,
             arrivals=asyncio.Semaphore(ARRIVALS_AT_ONCE),
+            shared=Shared(),
         )
         self._server = await serve(
             self._converse,

@@ -5,7 +5,10 @@ algorithm of its type, chosen by `kid` from the set alone (RFC 8725 sections 3.1
 Nothing a token says makes us fetch anything. It knows no clock: `at` is UTC seconds.
 """
 
+import hashlib
 import unicodedata
+from base64 import urlsafe_b64decode
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Annotated, Protocol
 
@@ -24,6 +27,9 @@ TOKEN_BYTES_MAX = 8_192
 KID_CHARS_MAX = 128
 NAME_CHARS_MAX = 64
 """Longer names are cut."""
+
+VERIFIED_MAX = 10_000
+"""Tokens whose signature was seen good; the one unused longest is computed again."""
 
 KEYS_MAX = 64
 TIME_MAX = 2**53
@@ -65,6 +71,7 @@ class _Claims(msgspec.Struct, frozen=True):
     aud: object = None
 
 
+_HEADER = msgspec.json.Decoder(_Header)
 _CLAIMS = msgspec.json.Decoder(_Claims)
 
 
@@ -136,6 +143,7 @@ class Tokens:
         self._issuer = issuer
         self._audience = audience
         self._leeway_s = leeway_s
+        self._verified: OrderedDict[bytes, _Claims] = OrderedDict()
         self._jws = PyJWS(algorithms=["HS256", "RS256", "ES256", "EdDSA"])
 
     def verify(self, token: str, *, at: float) -> Actor:
@@ -186,13 +194,23 @@ class Tokens:
     def _read(self, token: str) -> _Claims:
         if len(token) > TOKEN_BYTES_MAX or not token.isascii():
             raise Refused("bad_token")
+        # The same token comes by join, hello, WHEP and each reconnect; its times are read anew.
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._verified.get(digest)
+        if claims is not None:
+            self._verified.move_to_end(digest)
+            return claims
         try:
-            header = msgspec.convert(self._jws.get_unverified_header(token), _Header)
+            header = _HEADER.decode(_segment(token.partition(".")[0]))
             key, algorithm = self._key(header)
             payload = self._jws.decode_complete(token, key, algorithms=[algorithm])["payload"]
-            return _CLAIMS.decode(payload)
+            claims = _CLAIMS.decode(payload)
         except (PyJWTError, ValueError, RecursionError) as error:
             raise Refused("bad_token") from error
+        self._verified[digest] = claims
+        if len(self._verified) > VERIFIED_MAX:
+            self._verified.popitem(last=False)
+        return claims
 
     def _key(self, header: _Header) -> tuple[str | PyJWK, str]:
         if header.crit is not msgspec.UNSET or header.b64 is not msgspec.UNSET:
@@ -212,6 +230,11 @@ class Tokens:
     def _meant_for_us(self, audience: object) -> bool:
         named = audience if isinstance(audience, list) else [audience]
         return self._audience in named
+
+
+def _segment(text: str) -> bytes:
+    """Decode a part of a token (RFC 7515 section 2: base64url without padding)."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _refuse() -> PyJWK:

@@ -1,9 +1,43 @@
 """The welcome: what the services know of an entry, as the wire shows it to one person."""
 
+from collections import OrderedDict
+from typing import final
+
+import msgspec
+
+from liveroom.domain.events import Event
+from liveroom.domain.ids import RoomId
 from liveroom.edge.audience import Position
+from liveroom.protocol.codec import Codec
 from liveroom.protocol.messages import Fields, Resume, Welcome
 from liveroom.protocol.present import present, present_product, present_room, present_slot
 from liveroom.service.entry import Card, Entry, Missed, Snapshot
+
+ROOMS_SHARED_MAX = 512
+"""Rooms and codecs whose texts are kept encoded; the one unused longest is encoded again."""
+
+
+@final
+class Shared:
+    """The texts that everybody who comes into a room sees: encoded once until one is added."""
+
+    __slots__ = ("_rooms",)
+
+    def __init__(self) -> None:
+        self._rooms: OrderedDict[tuple[RoomId, Codec], tuple[tuple[Event, ...], msgspec.Raw]] = (
+            OrderedDict()
+        )
+
+    def texts(self, room: RoomId, codec: Codec, events: tuple[Event, ...]) -> msgspec.Raw:
+        """Give the encoded list of these texts."""
+        known = self._rooms.get((room, codec))
+        if known is None or known[0] != events:
+            encoded = msgspec.Raw(codec.encode([present(event) for event in events]))
+            known = self._rooms[room, codec] = (events, encoded)
+        self._rooms.move_to_end((room, codec))
+        if len(self._rooms) > ROOMS_SHARED_MAX:
+            self._rooms.popitem(last=False)
+        return known[1]
 
 
 def present_card(card: Card) -> Fields:
@@ -29,13 +63,18 @@ def present_card(card: Card) -> Fields:
     return fields
 
 
-def present_snapshot(snapshot: Snapshot, *, online: int, is_host: bool) -> Fields:
-    """Make the map of everything current; only the host gets the cards of the recognised."""
+def present_snapshot(
+    snapshot: Snapshot, *, online: int, is_host: bool, texts: msgspec.Raw | None = None
+) -> Fields:
+    """Make the map of everything current; only the host gets the cards of the recognised.
+
+    `texts` are those of the snapshot where they are encoded already.
+    """
     fields: Fields = {
         "stage": [present_slot(slot) for slot in snapshot.stage],
         "pin": present_product(snapshot.pin),
         "rounds": [present(event) for event in snapshot.rounds],
-        "texts": [present(event) for event in snapshot.texts],
+        "texts": texts or [present(event) for event in snapshot.texts],
         "counters": {
             "online": online,
             "likes": snapshot.counters.likes,
@@ -55,6 +94,7 @@ def welcome(
     online: int,
     tick_ms: int,
     is_host: bool,
+    texts: msgspec.Raw | None = None,
 ) -> Welcome:
     """Make the welcome; after a resume it stands where the client stopped."""
     is_resumed = resume is not None and missed is not None
@@ -65,7 +105,7 @@ def welcome(
     return Welcome(
         you=present_card(entry.you),
         room=present_room(entry.room),
-        snapshot=present_snapshot(entry.snapshot, online=online, is_host=is_host),
+        snapshot=present_snapshot(entry.snapshot, online=online, is_host=is_host, texts=texts),
         epoch=entry.epoch,
         offset=offset,
         personal=personal,

@@ -106,8 +106,8 @@ class Codec:
     def __repr__(self) -> str:
         return f"Codec({self.name})"
 
-    def encode(self, message: Message | Fields) -> bytes:
-        """Encode one message: the payload of a frame."""
+    def encode(self, message: Message | Fields | list[Fields]) -> bytes:
+        """Encode one message, the payload of a frame, or a list that goes into several."""
         payload: bytes = self._encoder.encode(message)
         return payload
 

@@ -97,6 +97,23 @@ def test_a_token_ends_at_its_expiry_to_the_second_and_by_the_leeway() -> None:
     assert refusal(lenient, token, NOW + 65) == "expired"
 
 
+def test_a_token_that_was_good_before_still_ends_and_no_other_profits_from_it() -> None:
+    tokens = Tokens(secret=SECRET)
+    token = forged(HS)
+    assert tokens.verify(token, at=NOW) == tokens.verify(token, at=NOW + 1)
+    assert refusal(tokens, token, at=NOW + 60) == "expired"
+    assert refusal(tokens, token[:-4] + "AAAA") == "bad_token"
+    assert refusal(tokens, forged(HS, CLAIMS | {"sub": "bob"}, secret=b"x" * 32)) == "bad_token"
+
+
+def test_only_so_many_verified_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("liveroom.edge.tokens.VERIFIED_MAX", 2)
+    tokens = Tokens(secret=SECRET)
+    for sub in ("a", "b", "c", "a"):
+        assert tokens.verify(forged(HS, CLAIMS | {"sub": sub}), at=NOW).user == sub
+    assert len(tokens._verified) == 2
+
+
 def test_a_token_is_not_valid_before_its_time() -> None:
     token = forged(HS, CLAIMS | {"nbf": NOW + 10})
     assert refusal(Tokens(secret=SECRET), token) == "bad_token"
