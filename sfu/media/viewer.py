@@ -19,6 +19,9 @@ REPORT_INTERVAL_S = 2.0
 KEYFRAME_FLIGHT_S = 0.1
 """A key frame this young may still be on its way to a viewer whose round trip is not known."""
 
+LEAST_FOLLOWS = 16
+"""By this part of the difference the least round trip follows longer ones."""
+
 
 @final
 class Viewer:
@@ -31,6 +34,7 @@ class Viewer:
         self.outbox = Outbox(session)
         self.legs = tuple(Leg(spec, self.outbox) for spec in specs)
         self.round_trip_s: float | None = None
+        self._least_round_trip_s: float | None = None
         self.remb_bps: int | None = None
         self._report_at: float | None = None
         self._by_ssrc = {leg.ssrc: leg for leg in self.legs}
@@ -115,15 +119,21 @@ class Viewer:
             leg.reported(block)
             sample = round_trip_s(block, at_ntp=at_ntp)
             if sample is not None:
-                known = self.round_trip_s
+                known, least = self.round_trip_s, self._least_round_trip_s
                 self.round_trip_s = sample if known is None else known + (sample - known) / 8
+                if least is None or sample < least:
+                    self._least_round_trip_s = sample
+                else:
+                    self._least_round_trip_s = least + (sample - least) / LEAST_FOLLOWS
 
     def _repair(self, nack: rtcp.Nack, now: float, sent: bytes, touched: list[Outbox]) -> None:
         leg = self._by_ssrc.get(nack.media)
         if leg is None or not self.receiving:
             return
         leg.nacked += len(nack.lost)
-        hold_off = self.round_trip_s or HOLD_OFF_MIN_S
+        # The least round trip, not the usual one: by that, jitter would make every other
+        # repeated request seem to come too early.
+        hold_off = self._least_round_trip_s or HOLD_OFF_MIN_S
         found = leg.repair(nack.lost, round_trip_s=hold_off, sent=sent, now=now)
         if found:
             if not self.outbox.rtp:
