@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from sfu.control.route import Route
 from sfu.edge import native
 from sfu.edge.fanout import Job
-from sfu.media.model import LegBatch, Packet, SessionId
+from sfu.media.model import Packet
 from sfu.packet import rtp
 from sfu.packet.srtp import Profile, Srtp
 
@@ -62,10 +63,13 @@ def segments_us(viewers: int, recorded: Sequence[Burst]) -> float | None:
     tag, key_bytes = 16, 28
     with _sockets(viewers) as (sock, addresses):
         way = native.NativeFanout(sock)
-        keys = [
-            Srtp(Profile.AEAD_AES_128_GCM, os.urandom(key_bytes), os.urandom(key_bytes))
-            for _ in addresses
-        ]
+        routes = tuple(
+            Route(
+                address,
+                Srtp(Profile.AEAD_AES_128_GCM, os.urandom(key_bytes), os.urandom(key_bytes)),
+            )
+            for address in addresses
+        )
         sequence = 0
 
         def prepare(sizes: tuple[int, ...]) -> Callable[[], None]:
@@ -76,10 +80,7 @@ def segments_us(viewers: int, recorded: Sequence[Burst]) -> float | None:
                 ssrc = 1 if size <= SOUND_BYTES_MAX else 2
                 header = rtp.pack_header(rtp.FIRST_BYTE, 96, sequence & 0xFFFF, 0, ssrc)
                 packets.append(Packet(header, bytes(max(0, size - len(header) - tag))))
-            batch = LegBatch(SessionId("bare"), tuple(packets))
-            jobs = [
-                Job(address, srtp, batch) for address, srtp in zip(addresses, keys, strict=True)
-            ]
+            jobs = [Job(routes, tuple(packets))]
             return lambda: void(way.send(jobs))
 
         return _replay(viewers, recorded, prepare)

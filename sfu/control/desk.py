@@ -19,6 +19,7 @@ from sfu.control.ice import SILENT_S, Credentials, Ice
 from sfu.control.model import Address, Ask, Direction, MediaEvent, Opened, Outlets
 from sfu.control.placing import Placing
 from sfu.control.refusals import Refused
+from sfu.control.route import Route
 from sfu.control.sdp import Fragment, Offer, parse_offer
 from sfu.control.session import HALF_OPEN, Input, Session, State
 from sfu.media.engine import Engine
@@ -76,6 +77,8 @@ class Desk:
         self._sessions: dict[SessionId, Session] = {}
         self._ufrags: dict[str, Session] = {}
         self._addresses: dict[Address, Session] = {}
+        self.routes: dict[SessionId, Route] = {}
+        """Where packets of each session that has keys and an address go."""
         self._publishers: dict[tuple[RoomId, str], Session] = {}
         self._hosts: dict[RoomId, Session] = {}
         self._playing: dict[SessionId, set[Kind]] = {}
@@ -202,6 +205,7 @@ class Desk:
         for old in forgotten:
             self._addresses.pop(old, None)
         self._addresses[address] = session
+        self._reroute(session)
         reply = write_success(request.transaction, (address[0], address[1]), password)
         self._outlets.transmit(reply, address)
         if was_new:
@@ -364,6 +368,7 @@ class Desk:
 
     def _unregister(self, session: Session) -> None:
         del self._sessions[session.id]
+        self.routes.pop(session.id, None)
         self._ufrags.pop(session.ice.local.ufrag, None)
         if session.ice.previous is not None:
             self._ufrags.pop(session.ice.previous[0].ufrag, None)
@@ -392,6 +397,7 @@ class Desk:
 
     def _connected(self, session: Session, *, now: float) -> None:
         self._admission.connected(session.origin)
+        self._reroute(session)
         self._outlets.on_join_step("dtls", now - (session.checked_at or session.opened_at))
         self._arm(session)
         self._outlets.act(self._engine.connect(session.id, now=now))
@@ -406,7 +412,18 @@ class Desk:
         if owner.ice.silent_for(address, now=now) < SILENT_S:
             return False
         owner.ice.forget(address)
+        self._reroute(owner)
         return True
+
+    def _reroute(self, session: Session) -> None:
+        """Let the session's packets go where it is now, if it can be sent any."""
+        address, srtp = session.ice.address, session.srtp
+        if address is None or srtp is None:
+            self.routes.pop(session.id, None)
+            return
+        route = self.routes.get(session.id)
+        if route is None or route.address != address:
+            self.routes[session.id] = Route(address, srtp, session.paddable)
 
     def _signed(self, session: Session, *, now: float) -> None:
         if session.state is State.SUSPENDED and session.apply(Input.SIGN):

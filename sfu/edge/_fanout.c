@@ -3,7 +3,7 @@
  * In: immutable Python values that describe one batch (see _fanout.pyi), and the addresses of
  * libsrtp's two protecting functions. Out: what became of the packets. It knows the loop and
  * nothing else: who may be sent what, and for how long an address goes without segments, is
- * decided in Python. Constants and the cutting of runs mirror sfu/edge/runs.py.
+ * decided in Python.
  */
 
 #define PY_SSIZE_T_CLEAN
@@ -13,6 +13,7 @@
 #error "UDP segmentation offload is Linux'; the reference in Python serves elsewhere"
 #endif
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +22,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "_runs.h"
+
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
@@ -28,13 +31,9 @@
 #define UDP_SEGMENT 103
 #endif
 
-#define SEGMENTS_MAX 64
-#define RUN_BYTES_MAX 65000
-#define TAG_BYTES_MAX 16
-#define PADDING_BYTES_MAX 255
-#define PADDING_PERCENT_MAX 3
 #define PADDED 0x20
 #define HEADER_BYTES 12
+#define NUMBERS_BYTES 10
 #define WRITABLE_WAIT_MS 5
 /* As in sfu/packet/srtp.py, so that both twins refuse the same packets: what an Ethernet path
    carries less the tag; for RTCP what pylibsrtp's own buffer takes. */
@@ -51,71 +50,50 @@ typedef struct {
     int is_done;
 } packet_t;
 
+/* native.py: pack_route. Followed by the SSRCs that may be padded, four bytes each. */
 typedef struct {
-    const void *address;
-    socklen_t address_bytes;
-    void *context;
+    uint64_t context;
+    uint32_t address_bytes;
+    uint32_t may_segment;
+    uint8_t address[32];
+} packed_route_t;
+
+typedef struct {
+    const packed_route_t *packed; /* NULL: there is none now */
+    const uint8_t *paddable, *numbers;
+    Py_ssize_t paddable_count;
+    int may_segment, was_refused;
+} route_t;
+
+typedef struct {
     packet_t *packets; /* media, then feedback */
-    Py_ssize_t media, feedback;
-    PyObject *paddable;
-    int may_segment;
-    int was_refused;
+    route_t *routes;
+    Py_ssize_t media, feedback, count;
 } job_t;
 
 typedef struct {
     int fd, segments, is_full;
     protect_function protect_rtp, protect_rtcp;
-    long packets, bytes, errors, calls, switched_off;
+    long packets, bytes, errors, unrouted, calls, switched_off;
     struct iovec wires[SEGMENTS_MAX];
     int wire_count;
     uint8_t slots[SEGMENTS_MAX][SLOT_BYTES] __attribute__((aligned(8)));
 } state_t;
 
-typedef struct {
-    Py_ssize_t packets, size, last, total, least;
-    int is_padded;
-} run_t;
-
 static Py_ssize_t size_of(const packet_t *packet) {
     return packet->header_bytes + packet->payload_bytes;
 }
 
-/* Take one more packet into a run; 0 when it has to begin another (runs.py: _longer). */
-static int longer(run_t *run, Py_ssize_t one, int may_pad) {
-    Py_ssize_t wide = one > run->size ? one : run->size;
-    Py_ssize_t count = run->packets + 1, even = wide * count;
-    Py_ssize_t least = one < run->least ? one : run->least;
-    Py_ssize_t padding = even - run->total - one;
-    if (run->last < run->size || run->packets == SEGMENTS_MAX ||
-        count * (wide + TAG_BYTES_MAX) > RUN_BYTES_MAX)
-        return 0;
-    if (padding == 0) {
-        run->last = one;
-    } else if (may_pad && wide - least <= PADDING_BYTES_MAX &&
-               padding * 100 <= even * PADDING_PERCENT_MAX) {
-        run->size = run->last = wide;
-        run->is_padded = 1;
-    } else if (one < run->size) {
-        run->last = one;
-    } else {
-        return 0;
-    }
-    run->packets = count;
-    run->total += one;
-    run->least = least;
-    return 1;
-}
-
 /* Call into the kernel; 0, an error's number, or EAGAIN when there was no room in time. */
-static int transmit(state_t *state, const job_t *job, struct iovec *wires, int count, int segment) {
+static int transmit(state_t *state, const route_t *route, struct iovec *wires, int count, int segment) {
     union {
         char bytes[CMSG_SPACE(sizeof(uint16_t))];
         struct cmsghdr aligned;
     } control;
     struct msghdr message = {0};
     int waited = 0;
-    message.msg_name = job->address_bytes ? (void *)job->address : NULL;
-    message.msg_namelen = job->address_bytes;
+    message.msg_name = route->packed->address_bytes ? (void *)route->packed->address : NULL;
+    message.msg_namelen = (socklen_t)route->packed->address_bytes;
     message.msg_iov = wires;
     message.msg_iovlen = (size_t)count;
     if (segment) {
@@ -151,8 +129,8 @@ static void count_sent(state_t *state, const struct iovec *wires, int count) {
         state->bytes += (long)wires[at].iov_len;
 }
 
-static void send_one(state_t *state, const job_t *job, struct iovec *wire) {
-    int number = transmit(state, job, wire, 1, 0);
+static void send_one(state_t *state, const route_t *route, struct iovec *wire) {
+    int number = transmit(state, route, wire, 1, 0);
     if (number == 0)
         count_sent(state, wire, 1);
     else if (number == EAGAIN)
@@ -162,10 +140,10 @@ static void send_one(state_t *state, const job_t *job, struct iovec *wire) {
 }
 
 /* Send the gathered wires in one call, or one by one when kernel or path cannot. */
-static void send_wires(state_t *state, job_t *job) {
+static void send_wires(state_t *state, route_t *route) {
     int count = state->wire_count;
-    if (count > 1 && state->segments && job->may_segment) {
-        int number = transmit(state, job, state->wires, count, (int)state->wires[0].iov_len);
+    if (count > 1 && state->segments && route->may_segment) {
+        int number = transmit(state, route, state->wires, count, (int)state->wires[0].iov_len);
         if (number == 0) {
             count_sent(state, state->wires, count);
             return;
@@ -178,22 +156,37 @@ static void send_wires(state_t *state, job_t *job) {
             state->segments = 0;
             state->switched_off++;
         } else if (number == EINVAL || number == EMSGSIZE) {
-            job->may_segment = 0;
-            job->was_refused = 1;
+            route->may_segment = 0;
+            route->was_refused = 1;
         } else {
             state->errors += count;
             return;
         }
     }
     for (int at = 0; at < count && !state->is_full; at++)
-        send_one(state, job, &state->wires[at]);
+        send_one(state, route, &state->wires[at]);
+}
+
+/* Give a packet the leg's own numbers (rewrite.py: renumber). */
+static void renumber(uint8_t *header, const uint8_t *numbers) {
+    uint32_t timestamp, timestamp_shift;
+    uint16_t sequence, sequence_shift;
+    memcpy(&sequence, header + 2, sizeof sequence);
+    memcpy(&timestamp, header + 4, sizeof timestamp);
+    memcpy(&timestamp_shift, numbers + 4, sizeof timestamp_shift);
+    memcpy(&sequence_shift, numbers + 8, sizeof sequence_shift);
+    sequence = htons((uint16_t)(ntohs(sequence) + ntohs(sequence_shift)));
+    timestamp = htonl(ntohl(timestamp) + ntohl(timestamp_shift));
+    memcpy(header + 2, &sequence, sizeof sequence);
+    memcpy(header + 4, &timestamp, sizeof timestamp);
+    memcpy(header + 8, numbers, 4);
 }
 
 /* Copy, pad up to `size`, protect; what SRTP refuses is an error and leaves no wire. */
-static void add_wire(state_t *state, const job_t *job, const packet_t *packet, Py_ssize_t size,
-                     protect_function protect, Py_ssize_t bytes_max) {
+static void add_wire(state_t *state, const route_t *route, const packet_t *packet,
+                     Py_ssize_t size, int is_media) {
     Py_ssize_t plain = size_of(packet);
-    if (size > bytes_max) {
+    if (size > (is_media ? RTP_BYTES_MAX : RTCP_BYTES_MAX)) {
         state->errors++;
         return;
     }
@@ -205,8 +198,11 @@ static void add_wire(state_t *state, const job_t *job, const packet_t *packet, P
         slot[size - 1] = (uint8_t)(size - plain);
         slot[0] |= PADDED;
     }
+    if (is_media && route->numbers != NULL)
+        renumber(slot, route->numbers);
     int bytes = (int)size;
-    if (protect(job->context, slot, &bytes) != 0) {
+    protect_function protect = is_media ? state->protect_rtp : state->protect_rtcp;
+    if (protect((void *)(uintptr_t)route->packed->context, slot, &bytes) != 0) {
         state->errors++;
         return;
     }
@@ -219,9 +215,18 @@ static int is_of(const packet_t *packet, const uint8_t *ssrc) {
     return !packet->is_done && memcmp(packet->header + 8, ssrc, 4) == 0;
 }
 
+/* Reads of immutable values that outlive the call need no lock. */
+static int is_paddable(const route_t *route, const uint8_t *ssrc) {
+    for (Py_ssize_t at = 0; at < route->paddable_count; at++)
+        if (memcmp(route->paddable + 4 * at, ssrc, 4) == 0)
+            return 1;
+    return 0;
+}
+
 /* Send all of one stream, from the packet at `from` on, in runs. */
-static void send_stream(state_t *state, job_t *job, Py_ssize_t from, int may_pad) {
+static void send_stream(state_t *state, const job_t *job, route_t *route, Py_ssize_t from) {
     const uint8_t *ssrc = job->packets[from].header + 8;
+    int may_pad = is_paddable(route, route->numbers ? route->numbers : ssrc);
     Py_ssize_t at = from, ahead = from;
     while (at < job->media && !state->is_full) {
         Py_ssize_t first = size_of(&job->packets[at]);
@@ -242,39 +247,37 @@ static void send_stream(state_t *state, job_t *job, Py_ssize_t from, int may_pad
             Py_ssize_t size = size_of(packet);
             if (run.is_padded)
                 size = left ? run.size : run.last;
-            add_wire(state, job, packet, size, state->protect_rtp, RTP_BYTES_MAX);
+            add_wire(state, route, packet, size, 1);
         }
-        send_wires(state, job);
+        send_wires(state, route);
     }
 }
 
-/* Reads of immutable values that outlive the call need no lock. */
-static int may_pad(const job_t *job, const uint8_t *ssrc) {
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(job->paddable); at++)
-        if (memcmp(PyBytes_AS_STRING(PyTuple_GET_ITEM(job->paddable, at)), ssrc, 4) == 0)
-            return 1;
-    return 0;
-}
-
-static void send_job(state_t *state, job_t *job) {
-    int may_segment = state->segments && job->may_segment;
+static void send_job(state_t *state, const job_t *job, route_t *route) {
+    if (route->packed == NULL) {
+        state->unrouted += job->media + job->feedback;
+        return;
+    }
+    int may_segment = state->segments && route->may_segment;
+    for (Py_ssize_t at = 0; at < job->media; at++)
+        job->packets[at].is_done = 0;
     for (Py_ssize_t at = 0; at < job->media && !state->is_full; at++) {
         packet_t *packet = &job->packets[at];
         if (!packet->is_done && !may_segment) {
             /* Without runs there is nothing to gather: in the order given. */
             state->wire_count = 0;
             packet->is_done = 1;
-            add_wire(state, job, packet, size_of(packet), state->protect_rtp, RTP_BYTES_MAX);
-            send_wires(state, job);
+            add_wire(state, route, packet, size_of(packet), 1);
+            send_wires(state, route);
         } else if (!packet->is_done) {
-            send_stream(state, job, at, may_pad(job, packet->header + 8));
+            send_stream(state, job, route, at);
         }
     }
     for (Py_ssize_t at = 0; at < job->feedback && !state->is_full; at++) {
         const packet_t *compound = &job->packets[job->media + at];
         state->wire_count = 0;
-        add_wire(state, job, compound, size_of(compound), state->protect_rtcp, RTCP_BYTES_MAX);
-        send_wires(state, job);
+        add_wire(state, route, compound, size_of(compound), 0);
+        send_wires(state, route);
     }
 }
 
@@ -295,32 +298,46 @@ static int read_packet(packet_t *packet, PyObject *header, PyObject *payload) {
     return 0;
 }
 
-/* Point at everything inside the values; they are immutable and outlive the call. */
-static int read_job(job_t *job, packet_t *packets, PyObject *value) {
-    PyObject *address, *context, *media, *feedback;
-    if (!PyArg_ParseTuple(value, "O!O!O!O!O!p", &PyBytes_Type, &address, &PyLong_Type, &context,
-                          &PyTuple_Type, &media, &PyTuple_Type, &feedback, &PyTuple_Type,
-                          &job->paddable, &job->may_segment))
-        return -1;
-    job->address = PyBytes_AS_STRING(address);
-    job->address_bytes = (socklen_t)PyBytes_GET_SIZE(address);
-    job->context = PyLong_AsVoidPtr(context);
-    if (job->context == NULL) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "a job needs a context");
-        return -1;
-    }
-    job->was_refused = 0;
-    job->packets = packets;
-    job->media = PyTuple_GET_SIZE(media);
-    job->feedback = PyTuple_GET_SIZE(feedback);
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(job->paddable); at++) {
-        PyObject *ssrc = PyTuple_GET_ITEM(job->paddable, at);
-        if (!PyBytes_Check(ssrc) || PyBytes_GET_SIZE(ssrc) != 4) {
-            PyErr_SetString(PyExc_ValueError, "an SSRC has four bytes");
+static int read_route(route_t *route, PyObject *packed, PyObject *numbers) {
+    if (packed != Py_None) {
+        if (!PyBytes_Check(packed) || PyBytes_GET_SIZE(packed) < (Py_ssize_t)sizeof *route->packed) {
+            PyErr_SetString(PyExc_TypeError, "a route is None or packed");
+            return -1;
+        }
+        route->packed = (const packed_route_t *)(const void *)PyBytes_AS_STRING(packed);
+        route->paddable = (const uint8_t *)(route->packed + 1);
+        route->paddable_count = (PyBytes_GET_SIZE(packed) - (Py_ssize_t)sizeof *route->packed) / 4;
+        route->may_segment = route->packed->may_segment != 0;
+        if (route->packed->context == 0 ||
+            route->packed->address_bytes > sizeof route->packed->address) {
+            PyErr_SetString(PyExc_ValueError, "a route needs a context, and an address that fits");
             return -1;
         }
     }
+    if (numbers != NULL) {
+        if (!PyBytes_Check(numbers) || PyBytes_GET_SIZE(numbers) != NUMBERS_BYTES) {
+            PyErr_SetString(PyExc_ValueError, "a leg's numbers have ten bytes");
+            return -1;
+        }
+        route->numbers = (const uint8_t *)PyBytes_AS_STRING(numbers);
+    }
+    return 0;
+}
+
+/* Point at everything inside the values; they are immutable and outlive the call. */
+static int read_job(job_t *job, PyObject *value) {
+    PyObject *routes = PyTuple_GET_ITEM(value, 0), *numbers = PyTuple_GET_ITEM(value, 1);
+    PyObject *media = PyTuple_GET_ITEM(value, 2), *feedback = PyTuple_GET_ITEM(value, 3);
+    packet_t *packets = job->packets;
+    if (numbers != Py_None &&
+        (!PyTuple_Check(numbers) || PyTuple_GET_SIZE(numbers) != job->count)) {
+        PyErr_SetString(PyExc_TypeError, "numbers are None or one a route");
+        return -1;
+    }
+    for (Py_ssize_t at = 0; at < job->count; at++)
+        if (read_route(&job->routes[at], PyTuple_GET_ITEM(routes, at),
+                       numbers == Py_None ? NULL : PyTuple_GET_ITEM(numbers, at)) < 0)
+            return -1;
     for (Py_ssize_t at = 0; at < job->media; at++, packets++) {
         PyObject *packet = PyTuple_GET_ITEM(media, at);
         if (!PyTuple_Check(packet) || PyTuple_GET_SIZE(packet) != 2) {
@@ -336,56 +353,80 @@ static int read_job(job_t *job, packet_t *packets, PyObject *value) {
     return 0;
 }
 
-/* Count the packets of all jobs; -1 when a job is not what it should be. */
-static Py_ssize_t count_packets(PyObject *values) {
-    Py_ssize_t total = 0;
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(values); at++) {
-        PyObject *job = PyTuple_GET_ITEM(values, at);
-        if (!PyTuple_Check(job) || PyTuple_GET_SIZE(job) != 6 ||
-            !PyTuple_Check(PyTuple_GET_ITEM(job, 2)) || !PyTuple_Check(PyTuple_GET_ITEM(job, 3))) {
-            PyErr_SetString(PyExc_TypeError, "a job is a tuple of six");
-            return -1;
-        }
-        total += PyTuple_GET_SIZE(PyTuple_GET_ITEM(job, 2));
-        total += PyTuple_GET_SIZE(PyTuple_GET_ITEM(job, 3));
+/* Note the sizes of a job; -1 when it is not what it should be. */
+static int measure_job(job_t *job, PyObject *value) {
+    if (!PyTuple_Check(value) || PyTuple_GET_SIZE(value) != 4 ||
+        !PyTuple_Check(PyTuple_GET_ITEM(value, 0)) || !PyTuple_Check(PyTuple_GET_ITEM(value, 2)) ||
+        !PyTuple_Check(PyTuple_GET_ITEM(value, 3))) {
+        PyErr_SetString(PyExc_TypeError, "a job is routes, numbers, media and feedback");
+        return -1;
     }
-    return total;
+    job->count = PyTuple_GET_SIZE(PyTuple_GET_ITEM(value, 0));
+    job->media = PyTuple_GET_SIZE(PyTuple_GET_ITEM(value, 2));
+    job->feedback = PyTuple_GET_SIZE(PyTuple_GET_ITEM(value, 3));
+    return 0;
 }
 
-static PyObject *result_of(const state_t *state, const job_t *jobs, Py_ssize_t count,
-                           Py_ssize_t total, Py_ssize_t stopped_at) {
-    Py_ssize_t dropped = total - state->packets - state->errors;
+/* Name the routes that refused segments, as pairs of job and route. */
+static PyObject *refused_of(const job_t *jobs, Py_ssize_t count) {
     PyObject *refused = PyList_New(0);
     for (Py_ssize_t at = 0; refused != NULL && at < count; at++) {
-        if (!jobs[at].was_refused)
-            continue;
-        PyObject *number = PyLong_FromSsize_t(at);
-        if (number == NULL || PyList_Append(refused, number) < 0)
-            Py_CLEAR(refused);
-        Py_XDECREF(number);
+        for (Py_ssize_t leg = 0; refused != NULL && leg < jobs[at].count; leg++) {
+            if (!jobs[at].routes[leg].was_refused)
+                continue;
+            PyObject *pair = Py_BuildValue("nn", at, leg);
+            if (pair == NULL || PyList_Append(refused, pair) < 0)
+                Py_CLEAR(refused);
+            Py_XDECREF(pair);
+        }
     }
-    if (refused == NULL)
-        return NULL;
-    return Py_BuildValue("llnlllnN", state->packets, state->bytes, dropped, state->errors,
-                         state->calls, state->switched_off, stopped_at, refused);
+    return refused;
+}
+
+/* Send until all is sent or the buffer stays full; each job's routes in a ring from `first` on. */
+static Py_ssize_t send_all(state_t *state, job_t *jobs, Py_ssize_t count, Py_ssize_t first,
+                           Py_ssize_t *stopped_leg) {
+    for (Py_ssize_t at = 0; at < count; at++) {
+        for (Py_ssize_t number = 0; number < jobs[at].count; number++) {
+            Py_ssize_t leg = (first % jobs[at].count + number) % jobs[at].count;
+            send_job(state, &jobs[at], &jobs[at].routes[leg]);
+            if (state->is_full) {
+                *stopped_leg = leg;
+                return at;
+            }
+        }
+    }
+    return -1;
 }
 
 static PyObject *fanout_send(PyObject *module, PyObject *arguments) {
     int fd, segments;
-    PyObject *rtp, *rtcp, *values;
-    Py_ssize_t first, stopped_at = -1;
+    PyObject *rtp, *rtcp, *values, *result = NULL, *refused;
+    Py_ssize_t first, stopped_at = -1, stopped_leg = 0;
+    Py_ssize_t route_count = 0, packet_count = 0, offered = 0;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "iO!O!O!pn", &fd, &PyLong_Type, &rtp, &PyLong_Type, &rtcp,
                           &PyTuple_Type, &values, &segments, &first))
         return NULL;
-    Py_ssize_t count = PyTuple_GET_SIZE(values), total = count_packets(values);
-    if (total < 0)
-        return NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(values);
     state_t *state = PyMem_Malloc(sizeof *state);
     job_t *jobs = PyMem_Calloc((size_t)count + 1, sizeof *jobs);
-    packet_t *packets = PyMem_Calloc((size_t)total + 1, sizeof *packets);
-    PyObject *result = NULL;
-    if (state == NULL || jobs == NULL || packets == NULL) {
+    route_t *routes = NULL;
+    packet_t *packets = NULL;
+    if (state == NULL || jobs == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (Py_ssize_t at = 0; at < count; at++) {
+        if (measure_job(&jobs[at], PyTuple_GET_ITEM(values, at)) < 0)
+            goto done;
+        route_count += jobs[at].count;
+        packet_count += jobs[at].media + jobs[at].feedback;
+        offered += (jobs[at].media + jobs[at].feedback) * jobs[at].count;
+    }
+    routes = PyMem_Calloc((size_t)route_count + 1, sizeof *routes);
+    packets = PyMem_Calloc((size_t)packet_count + 1, sizeof *packets);
+    if (routes == NULL || packets == NULL) {
         PyErr_NoMemory();
         goto done;
     }
@@ -397,27 +438,29 @@ static PyObject *fanout_send(PyObject *module, PyObject *arguments) {
     if (PyErr_Occurred())
         goto done;
     if (state->protect_rtp == NULL || state->protect_rtcp == NULL || first < 0) {
-        PyErr_SetString(PyExc_ValueError, "functions to protect with, and a job to begin with");
+        PyErr_SetString(PyExc_ValueError, "functions to protect with, and a leg to begin with");
         goto done;
     }
-    for (Py_ssize_t at = 0, used = 0; at < count; at++) {
-        if (read_job(&jobs[at], packets + used, PyTuple_GET_ITEM(values, at)) < 0)
+    for (Py_ssize_t at = 0, leg = 0, packet = 0; at < count; at++) {
+        jobs[at].routes = routes + leg;
+        jobs[at].packets = packets + packet;
+        if (read_job(&jobs[at], PyTuple_GET_ITEM(values, at)) < 0)
             goto done;
-        used += jobs[at].media + jobs[at].feedback;
+        leg += jobs[at].count;
+        packet += jobs[at].media + jobs[at].feedback;
     }
     Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t number = 0; number < count; number++) {
-        Py_ssize_t at = (first % count + number) % count;
-        send_job(state, &jobs[at]);
-        if (state->is_full) {
-            stopped_at = at;
-            break;
-        }
-    }
+    stopped_at = send_all(state, jobs, count, first, &stopped_leg);
     Py_END_ALLOW_THREADS
-    result = result_of(state, jobs, count, total, stopped_at);
+    refused = refused_of(jobs, count);
+    if (refused != NULL)
+        result = Py_BuildValue("llnllllnnN", state->packets, state->bytes,
+                               offered - state->packets - state->errors - state->unrouted,
+                               state->errors, state->unrouted, state->calls, state->switched_off,
+                               stopped_at, stopped_leg, refused);
 done:
     PyMem_Free(packets);
+    PyMem_Free(routes);
     PyMem_Free(jobs);
     PyMem_Free(state);
     return result;

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, final
 
+from sfu.control.route import Route
 from sfu.edge.runs import cut
-from sfu.media.model import LegBatch
-from sfu.packet.srtp import Srtp
+from sfu.media.model import Packet
+from sfu.packet.rewrite import renumber
 
 SOL_UDP, UDP_SEGMENT = 17, 103
 """linux/udp.h; Python has no names for them before 3.12."""
@@ -32,30 +33,32 @@ _SEGMENT = struct.Struct("=H")
 
 
 class Job(NamedTuple):
-    """One session's batch, where it goes and with which keys.
+    """Packets, and the ways they go: media first, then whole feedback compounds.
 
-    `address` is what the socket's family takes (a 2-tuple for IPv4, a 4-tuple for IPv6);
-    `paddable` are the SSRCs whose packets may be padded (see `runs.cut`).
+    A route is None where a session has none now. `numbers` are one a route where the media
+    bears the source's numbers (see `model.Fan`), None where it is one session's own.
     """
 
-    address: Any
-    srtp: Srtp
-    batch: LegBatch
-    paddable: tuple[bytes, ...] = ()
+    routes: tuple[Route | None, ...]
+    media: tuple[Packet, ...]
+    feedback: tuple[bytes, ...] = ()
+    numbers: tuple[bytes, ...] | None = None
 
 
 class Sent(NamedTuple):
-    """What became of a call's packets; each is counted once in `packets`, `dropped` or `errors`.
+    """What became of a call's packets; each is counted once in one of the first four.
 
     `dropped`: the socket's buffer was full. `errors`: refused by SRTP or by the kernel.
+    `unrouted`: the session had no address.
     `calls` are the kernel's that sent something; `switched_off` says that segmentation was
     given up for the socket, `refused` counts addresses that must do without for a while.
     """
 
     packets: int = 0
-    bytes: int = 0
     dropped: int = 0
     errors: int = 0
+    unrouted: int = 0
+    bytes: int = 0
     calls: int = 0
     switched_off: int = 0
     refused: int = 0
@@ -150,7 +153,7 @@ class PythonFanout:
         self._sock = sock
         self._segments = has_segmentation(sock) if segments is None else segments
         self._refused = Refusals(clock)
-        self._first = 0
+        self._first = self._stopped_at = 0
         self._clear()
 
     def send(self, jobs: Sequence[Job]) -> Sent:
@@ -160,38 +163,53 @@ class PythonFanout:
         suffered, so that it is not always the same ones.
         """
         self._clear()
-        total = len(jobs)
-        first = self._first % total if total else 0
-        self._first = 0
-        for number in range(total):
-            at = (first + number) % total
-            try:
-                self._send_job(jobs[at])
-            except _Full:
-                self._first = at
-                break
-        offered = sum(len(job.batch.rtp) + len(job.batch.rtcp) for job in jobs)
+        first, self._first = self._first, 0
+        try:
+            for at, job in enumerate(in_turn(jobs, first)):
+                self._stopped_at = at
+                self._send_job(job, first)
+        except _Full:
+            self._first = self._stopped_at
+        offered = sum(len(job.routes) * (len(job.media) + len(job.feedback)) for job in jobs)
         return Sent(
             self._packets,
-            self._bytes,
-            offered - self._packets - self._errors,
+            offered - self._packets - self._errors - self._unrouted,
             self._errors,
+            self._unrouted,
+            self._bytes,
             self._calls,
             self._switched_off,
             self._refusals,
         )
 
     def _clear(self) -> None:
-        self._packets = self._bytes = self._errors = 0
+        self._packets = self._bytes = self._errors = self._unrouted = 0
         self._calls = self._switched_off = self._refusals = 0
 
-    def _send_job(self, job: Job) -> None:
-        address, srtp, batch, paddable = job
+    def _send_job(self, job: Job, first: int) -> None:
+        """Send along all routes of a job, in a ring from `first` on."""
+        routes, media, feedback, numbers = job
+        for number in range(len(routes)):
+            leg = (first + number) % len(routes)
+            route = routes[leg]
+            if route is None:
+                self._unrouted += len(media) + len(feedback)
+                continue
+            if numbers is not None:
+                self._stopped_at = leg
+                plain = renumber(media, numbers[leg])
+            else:
+                plain = [header + payload for header, payload in media]
+            self._send_media(route, plain)
+            self._send_feedback(route, feedback)
+
+    def _send_media(self, route: Route, plain: list[bytes]) -> None:
+        address = route.address
         if self._may_segment(address):
-            runs = cut(batch.rtp, paddable)
+            runs = cut(plain, route.paddable)
         else:
-            runs = [[header + payload] for header, payload in batch.rtp]
-        protect = srtp.protect_rtp
+            runs = [[packet] for packet in plain]
+        protect = route.srtp.protect_rtp
         for run in runs:
             wires = [wire for packet in run if (wire := protect(packet)) is not None]
             self._errors += len(run) - len(wires)
@@ -199,12 +217,14 @@ class PythonFanout:
                 self._send_run(wires, address)
             elif wires:
                 self._send_one(wires[0], address)
-        for compound in batch.rtcp:
-            wire = srtp.protect_rtcp(compound)
+
+    def _send_feedback(self, route: Route, feedback: Sequence[bytes]) -> None:
+        for compound in feedback:
+            wire = route.srtp.protect_rtcp(compound)
             if wire is None:
                 self._errors += 1
             else:
-                self._send_one(wire, address)
+                self._send_one(wire, route.address)
 
     def _may_segment(self, address: Any) -> bool:
         return self._segments and self._refused.allow(address)
@@ -265,6 +285,19 @@ class PythonFanout:
         self._calls += 1
         self._packets += len(wires)
         self._bytes += sum(map(len, wires))
+
+
+def in_turn(jobs: Sequence[Job], first: int) -> Sequence[Job]:
+    """Begin with another of the single sessions' jobs; fans stay in order, at the front.
+
+    Which leg of a fan is the first is up to who sends: several fans may be of one stream.
+    """
+    if not first:
+        return jobs
+    fans = [job for job in jobs if job.numbers is not None]
+    single = [job for job in jobs if job.numbers is None]
+    at = first % len(single) if single else 0
+    return [*fans, *single[at:], *single[:at]]
 
 
 def has_segmentation(sock: Outlet) -> bool:

@@ -16,15 +16,27 @@ from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple, final
 
-from sfu.edge.fanout import Fanout, Job, Outlet, PythonFanout, Refusals, Sent, has_segmentation
-from sfu.media.model import LegBatch, Packet, SessionId
+from sfu.control.route import Route
+from sfu.edge.fanout import (
+    Fanout,
+    Job,
+    Outlet,
+    PythonFanout,
+    Refusals,
+    Sent,
+    has_segmentation,
+    in_turn,
+)
+from sfu.media.model import Packet
 from sfu.packet import rtcp, rtp
+from sfu.packet.rewrite import pack_numbers, renumber
 from sfu.packet.srtp import Profile, Srtp, protecting_functions
 
 log = logging.getLogger("sfu.fanout")
 
-ADDRESSES_REMEMBERED = 8192
-"""Addresses kept in the kernel's form; all are forgotten when one more comes."""
+_ROUTE = struct.Struct("=QII32s")
+"""_fanout.c: packed_route_t."""
+
 SWITCH = "SFU_FANOUT"
 """Environment: `python` keeps the reference even where the twin was built."""
 
@@ -60,22 +72,15 @@ class NativeFanout:
         self._segments = has_segmentation(sock) if segments is None else segments
         self._refusals = Refusals(clock)
         self._first = 0
-        self._addresses: dict[Any, bytes] = {}
 
     def send(self, jobs: Sequence[Job]) -> Sent:
         """Protect and send every job's packets: media in runs, then feedback."""
-        refusals, known, remember = self._refusals, self._addresses, self._remember
+        jobs = in_turn(jobs, self._first)
+        packed = self._packed_carefully if self._refusals else _packed
         described = tuple(
             [
-                (
-                    known.get(address) or remember(address),
-                    srtp.outbound_context,
-                    batch.rtp,
-                    batch.rtcp,
-                    paddable,
-                    not refusals or refusals.allow(address),
-                )
-                for address, srtp, batch, paddable in jobs
+                (tuple(map(packed, routes)), numbers, media, feedback)
+                for routes, media, feedback, numbers in jobs
             ]
         )
         loop = self._loop
@@ -87,19 +92,39 @@ class NativeFanout:
             self._segments,
             self._first,
         )
-        packets, size, dropped, errors, calls, switched_off, stopped_at, refused = counted
-        self._first = max(stopped_at, 0)
+        (packets, size, dropped, errors, unrouted, calls, switched_off, job, leg, refused) = counted
+        if job < 0:
+            self._first = 0
+        else:
+            self._first = job if jobs[job].numbers is None else leg
         if switched_off:
             self._segments = False
-        for at in refused:
-            refusals.note(jobs[at].address)
-        return Sent(packets, size, dropped, errors, calls, switched_off, len(refused))
+        for at, leg in refused:
+            route = jobs[at].routes[leg]
+            if route is not None:
+                self._refusals.note(route.address)
+        return Sent(packets, dropped, errors, unrouted, size, calls, switched_off, len(refused))
 
-    def _remember(self, address: Any) -> bytes:
-        if len(self._addresses) >= ADDRESSES_REMEMBERED:
-            self._addresses.clear()
-        packed = self._addresses[address] = pack_address(address)
-        return packed
+    def _packed_carefully(self, route: Route | None) -> bytes | None:
+        """Pack a route while some addresses go without segments."""
+        if route is None or self._refusals.allow(route.address):
+            return _packed(route)
+        return pack_route(route, may_segment=False)
+
+
+def _packed(route: Route | None) -> bytes | None:
+    if route is None:
+        return None
+    if route.packed is None:
+        route.packed = pack_route(route)
+    return route.packed
+
+
+def pack_route(route: Route, *, may_segment: bool = True) -> bytes:
+    """Return what the compiled loop reads of a route."""
+    address = pack_address(route.address)
+    fixed = _ROUTE.pack(route.srtp.outbound_context, len(address), may_segment, address)
+    return fixed + b"".join(route.paddable)
 
 
 def pack_address(address: Any) -> bytes:
@@ -168,15 +193,24 @@ def _prove(loop: _Loop, profile: Profile) -> None:
     native, reference = Srtp(profile, key, key), Srtp(profile, key, key)
     header = rtp.pack_header(rtp.FIRST_BYTE, 96, 1, 2, 3)
     report = rtcp.write_receiver_report(rtcp.ReceiverReport(3))
-    batch = LegBatch(SessionId("proof"), (Packet(header, b"media"),), (report,))
+    media = (Packet(header, b"media"),)
+    numbers = pack_numbers(ssrc=4, sequence_shift=65_535, timestamp_shift=-1)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs:
         ours.setblocking(False)
         theirs.setblocking(False)
-        job = (b"", native.outbound_context, batch.rtp, batch.rtcp, (), False)
-        sent = loop.module.send(
-            ours.fileno(), loop.protect_rtp, loop.protect_rtcp, (job,), False, 0
-        )
-        expected = [reference.protect_rtp(header + b"media"), reference.protect_rtcp(report)]
-        if sent[0] != 2 or [theirs.recv(2048), theirs.recv(2048)] != expected:
+        routes = (pack_route(Route(None, native)),)
+        jobs = ((routes, None, media, (report,)), (routes, (numbers,), media, ()))
+        try:
+            sent = loop.module.send(
+                ours.fileno(), loop.protect_rtp, loop.protect_rtcp, jobs, False, 0
+            )
+        except (TypeError, ValueError) as error:
+            raise ImportError(f"the native loop was built from other sources: {error}") from error
+        expected = [
+            reference.protect_rtp(header + b"media"),
+            reference.protect_rtcp(report),
+            reference.protect_rtp(renumber(media, numbers)[0]),
+        ]
+        if sent[0] != len(expected) or [theirs.recv(2048) for _ in expected] != expected:
             raise ImportError(f"the native loop and pylibsrtp disagree about {profile}")

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from sfu.media.model import Packet
-
 SEGMENTS_MAX = 64
 """UDP_MAX_SEGMENTS of the kernels before 6.9."""
 RUN_BYTES_MAX = 65_000
@@ -37,26 +35,25 @@ class Run(NamedTuple):
     is_padded: bool = False
 
 
-def cut(packets: Sequence[Packet], paddable: Sequence[bytes] = ()) -> list[list[bytes]]:
-    """Return whole packets in runs of one size each (the last one of a run may be shorter).
+def cut(plain: Sequence[bytes], paddable: Sequence[bytes] = ()) -> list[list[bytes]]:
+    """Return packets in runs of one size each (the last one of a run may be shorter).
 
     Args:
-        packets: of one leg, of any number of streams.
+        plain: whole packets of one leg, of any number of streams.
         paddable: the SSRCs whose packets may be padded. A stream whose packets may be sent
             a second time under the same number must not be: the bytes would differ, and
             AES-GCM takes a number once (see `Srtp.protect_rtp`).
 
     """
-    plain = [header + payload for header, payload in packets]
     if len(plain) == 1:
-        return [plain]
+        return [[plain[0]]]
     found: list[list[bytes]] = []
     ssrcs = dict.fromkeys([packet[8:12] for packet in plain])
     for ssrc in ssrcs:
-        stream = plain if len(ssrcs) == 1 else [one for one in plain if one[8:12] == ssrc]
+        stream = [one for one in plain if one[8:12] == ssrc] if len(ssrcs) > 1 else plain
         at = 0
         for run in cut_sizes(tuple(map(len, stream)), ssrc in paddable):
-            segments = stream[at : at + run.packets]
+            segments = list(stream[at : at + run.packets])
             at += run.packets
             if run.is_padded:
                 segments = [_padded(packet, run.size) for packet in segments[:-1]]

@@ -112,16 +112,23 @@ class Sender:
 
 
 def joined(jobs: Sequence[Job]) -> list[Job]:
-    """Make one job of each session's, in order, to where the session is now."""
+    """Make one job of each session's and one of each roster's, to where sessions are now.
+
+    A leg is in one roster at a time and a change makes another, so joining what went to the
+    very same one leaves each stream in order.
+    """
     found: dict[int, Job] = {}
     for job in jobs:
-        earlier = found.get(id(job.srtp))
+        route = job.routes[0]
+        if job.numbers is not None:
+            key = id(job.numbers)
+        else:
+            assert route is not None, "a single session's job is made when it has a route"
+            key = id(route.srtp)
+        earlier = found.get(key)
         if earlier is not None:
-            batch = earlier.batch
             job = job._replace(
-                batch=batch._replace(
-                    rtp=batch.rtp + job.batch.rtp, rtcp=batch.rtcp + job.batch.rtcp
-                )
+                media=earlier.media + job.media, feedback=earlier.feedback + job.feedback
             )
-        found[id(job.srtp)] = job
+        found[key] = job
     return list(found.values())

@@ -110,7 +110,7 @@ class MediaSocket:
 
     def act(self, output: Output) -> None:
         """Have all sent that the engine returned, and pass its events on."""
-        if output.batches:
+        if output.batches or output.fans:
             self._send(output)
         for event in output.events:
             self._on_track(event)
@@ -196,26 +196,29 @@ class MediaSocket:
             self._broken("batch", error)
 
     def _send(self, output: Output) -> None:
-        jobs = []
-        arrivals = set()
-        packets = 0
-        find = self._desk.session
-        for batch in output.batches:
-            name, media, feedback, arrived = batch
+        find = self._desk.routes.get
+        jobs, arrivals, packets = [], set(), 0
+        for (sessions, numbers), media, moment in output.fans:
+            jobs.append(Job(tuple(map(find, sessions)), media, (), numbers))
+            packets += len(media) * len(sessions)
+            arrivals.add(moment)
+        for name, media, feedback, arrived in output.batches:
             count = len(media) + len(feedback)
-            session = find(name)
-            if session is None or session.srtp is None or session.ice.address is None:
+            route = find(name)
+            if route is None:
                 self._desk.dropped["leg_without_address"] += count
                 continue
-            jobs.append(Job(session.ice.address, session.srtp, batch, session.paddable))
+            jobs.append(Job((route,), media, feedback))
             packets += count
             if arrived is not None:
                 arrivals.add(arrived)
-            if not session.first_packet_seen and media:
+        self._sender.offer(jobs, packets, tuple(arrivals))
+        for name in output.begun:
+            session = self._desk.session(name)
+            if session is not None and not session.first_packet_seen:
                 session.first_packet_seen = True
                 keyed = session.keyed_at or session.opened_at
                 self._on_join_step("first_packet", self._clock() - keyed)
-        self._sender.offer(jobs, packets, tuple(arrivals))
 
     def _sent(self, sent: Sent, arrived: Sequence[float]) -> None:
         """Count what became of a batch; also called on the sender's thread."""
@@ -226,6 +229,8 @@ class MediaSocket:
             observe.send_failures.labels("buffer_full").inc(sent.dropped)
         if sent.errors:
             observe.send_failures.labels("refused").inc(sent.errors)
+        if sent.unrouted:
+            observe.datagrams_dropped.labels("leg_without_address").inc(sent.unrouted)
         if sent.switched_off:
             observe.segmentation_refused.labels("socket").inc(sent.switched_off)
         if sent.refused:

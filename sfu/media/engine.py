@@ -315,6 +315,8 @@ class Engine:
         """Empty all outboxes: a bug must not leave packets behind that nobody would fetch."""
         for publisher in self._publishers.values():
             publisher.outbox.take()
+            for track in publisher.tracks:
+                track.followers.take()
         for viewer in self._viewers.values():
             viewer.outbox.take()
 
@@ -401,9 +403,12 @@ class Engine:
             self._totals["keyframes_asked"] += keyframes
             self._deadlines.pull(publisher.session, publisher.due())
         batches: list[LegBatch] = []
-        packets = 0
+        fans = [fan for p in asking for track in p.tracks for fan in track.followers.take()]
+        begun: list[SessionId] = []
+        packets = sum(len(fan.packets) * len(fan.roster.sessions) for fan in fans)
         for outbox in touched:
             if outbox.begun and at_ntp is not None:
+                begun.append(outbox.session)
                 viewer = self._viewers[outbox.session]
                 viewer.report(now=now, at_ntp=at_ntp, touched=[])
                 self._deadlines.set(outbox.session, viewer.due())
@@ -412,4 +417,4 @@ class Engine:
                 batches.append(batch)
                 packets += len(batch.rtp)
         self._totals["packets_out"] += packets
-        return Output(tuple(batches), tuple(events))
+        return Output(tuple(batches), tuple(events), tuple(fans), tuple(begun))

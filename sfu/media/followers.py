@@ -1,17 +1,18 @@
-"""The legs that follow one track, and the loop that gives each its copy of a packet.
+"""The legs that follow one track, and what they are all given.
 
-In: stored packets. Out: packets in outboxes. A leg waits here until a packet with which a
-decoder can start, or is shown a replay of the past, and then sits in the group of its shape.
-The loop of `forward` is the hot one: per packet and leg one header and one append, nothing
-else; legs in a replay are not in it, what comes meanwhile they find in the history.
+In: stored packets. Out: fans, one a shape, and packets in outboxes for what concerns single
+legs. A leg waits here until a packet with which a decoder can start, or is shown a replay of
+the past, and then sits in the group of its shape. `forward` is the hot path: what it does is
+per packet and group, never per leg. Legs in a replay are in no group; what comes meanwhile
+they find in the history.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from sfu.media.history import Stored
 from sfu.media.leg import Leg, Outbox, Source
-from sfu.media.model import Codec, Packet
+from sfu.media.model import Codec, Fan, Packet, Roster
 from sfu.media.shape import HURRIED, Shape, ShapeKey, shape_key
 from sfu.packet import rtp
 
@@ -21,27 +22,68 @@ OVERHEAD_BYTES = 40
 
 @final
 class _Group:
-    """Legs of one shape."""
+    """Legs of one shape, and the packets of the running call that go to all of them."""
 
-    __slots__ = ("legs", "shape")
+    __slots__ = ("_arrived", "_packets", "_roster", "legs", "shape", "since")
 
     def __init__(self, key: ShapeKey) -> None:
         self.shape = Shape(key)
         self.legs: list[Leg] = []
+        self.since = 0
+        """From this number of the source on every leg here is live in this shape."""
+        self._roster: Roster | None = None
+        self._packets: list[Packet] = []
+        self._arrived = 0.0
+
+    def join(self, leg: Leg, first: int) -> None:
+        """Take a leg in that is live from a number on; what came before has to be cut off."""
+        assert not self._packets, leg.spec.mid
+        self.legs.append(leg)
+        self.since = max(self.since, first)
+        self._roster = None
+
+    def leave(self, leg: Leg) -> None:
+        """Let a leg go."""
+        assert not self._packets, leg.spec.mid
+        self.legs.remove(leg)
+        self._roster = None
+
+    def give(self, stored: Stored) -> None:
+        """Give a packet to all legs."""
+        if not self._packets:
+            self._arrived = stored.arrived
+        self._packets.append(_template(stored, self.shape))
+
+    def cut(self) -> Fan | None:
+        """Return what was given since the last cut."""
+        if not self._packets:
+            return None
+        if self._roster is None:
+            self._roster = _roster(self.legs)
+        fan = Fan(self._roster, tuple(self._packets), self._arrived)
+        self._packets.clear()
+        return fan
 
 
 @final
 class Followers:
     """Waiting, unmatched, replaying and active legs of one source."""
 
-    __slots__ = ("_groups", "_replaying", "_source", "_unmatched", "waiting")
+    __slots__ = ("_fans", "_groups", "_replaying", "_source", "_unmatched", "waiting")
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._groups: dict[ShapeKey, _Group] = {}
         self._unmatched: dict[Leg, None] = {}
         self._replaying: dict[Leg, ShapeKey] = {}
+        self._fans: list[Fan] = []
         self.waiting: dict[Leg, None] = {}
+
+    def take(self) -> list[Fan]:
+        """Return all that the running call gave to groups, in order."""
+        self._cut()
+        fans, self._fans = self._fans, []
+        return fans
 
     def add(self, leg: Leg) -> None:
         """Let a leg wait for its first packet."""
@@ -65,6 +107,7 @@ class Followers:
 
     def renew(self) -> None:
         """Make every leg wait again: numbers or codec of the source are about to change."""
+        self._cut()
         legs = self.all()
         for leg in legs:
             leg.halt()
@@ -86,7 +129,8 @@ class Followers:
 
         The packets of `lead` are sent ahead: they bear the numbers just before.
         """
-        started: list[Leg] = []
+        self._cut()
+        started: dict[ShapeKey, list[Leg]] = {}
         for leg in self.waiting:
             key = shape_key(leg.spec, codec, offered)
             if key is None:
@@ -97,38 +141,26 @@ class Followers:
             leg.start(stored, group.shape, lead)
             for packet in lead:
                 leg.replayed(len(packet.payload))
-                self.give(leg, packet, group.shape, touched)
-            group.legs.append(leg)
-            started.append(leg)
+            group.join(leg, stored.sequence)
+            # With its first packets goes its first report.
+            touched.append(leg.outbox)
+            started.setdefault(key, []).append(leg)
         self.waiting.clear()
-        return started
+        for key, legs in started.items():
+            self._give(legs, lead, self._groups[key].shape)
+        return [leg for legs in started.values() for leg in legs]
 
-    def forward(self, stored: Stored, touched: list[Outbox]) -> None:
+    def forward(self, stored: Stored) -> None:
         """Give a packet that came in order to every active leg."""
-        sequence, timestamp, payload = stored.sequence, stored.timestamp, stored.payload
-        marker = rtp.MARKER if stored.marker else 0
-        pack, packet = rtp.pack_header, Packet
         for group in self._groups.values():
-            block = group.shape.block(stored, stored.send_time)
-            first = rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE
-            second = group.shape.payload_type | marker
-            for leg in group.legs:
-                header = pack(
-                    first,
-                    second,
-                    (sequence + leg.sequence_shift) & 0xFFFF,
-                    (timestamp + leg.timestamp_shift) & 0xFFFFFFFF,
-                    leg.ssrc,
-                )
-                queue = leg.rtp
-                if not queue:
-                    leg.outbox.arrived = stored.arrived
-                    touched.append(leg.outbox)
-                queue.append(packet(header + block, payload))
+            group.give(stored)
 
     def forward_late(self, stored: Stored, touched: list[Outbox]) -> None:
         """Give a packet that came late to the legs whose stream already covers its place."""
         for group in self._groups.values():
+            if stored.sequence >= group.since:
+                group.give(stored)
+                continue
             for leg in group.legs:
                 if not self._give_late(leg, stored, touched):
                     leg.skipped(len(stored.payload))
@@ -189,7 +221,7 @@ class Followers:
         leg.replayed(payload_bytes, packets)
         if cursor > highest:
             leg.finish_replay()
-            self._group(self._replaying.pop(leg)).legs.append(leg)
+            self._group(self._replaying.pop(leg)).join(leg, cursor)
         return packets, payload_bytes + packets * OVERHEAD_BYTES
 
     def abandon_replay(self, leg: Leg) -> None:
@@ -207,35 +239,38 @@ class Followers:
             return
         self._ungroup(leg)
         leg.reshape(group.shape)
-        group.legs.append(leg)
+        group.join(leg, self._source.highest + 1)
 
-    def replay(self, legs: list[Leg], stored: Stored, touched: list[Outbox]) -> None:
+    def replay(self, legs: list[Leg], stored: Stored) -> None:
         """Give legs that started at a late packet all that follows it."""
         source = self._source
-        for sequence in range(stored.sequence, source.highest + 1):
-            kept = source.history.get(sequence)
-            if kept is None or kept.payload_type != stored.payload_type:
-                continue
-            for group in self._groups.values():
-                for leg in group.legs:
-                    if leg in legs:
-                        leg.replayed(len(kept.payload))
-                        self.give(leg, kept, group.shape, touched)
+        following = [
+            kept
+            for sequence in range(stored.sequence, source.highest + 1)
+            if (kept := source.history.get(sequence)) is not None
+            and kept.payload_type == stored.payload_type
+        ]
+        for group in self._groups.values():
+            started = [leg for leg in group.legs if leg in legs]
+            for leg in started:
+                for kept in following:
+                    leg.replayed(len(kept.payload))
+            self._give(started, following, group.shape)
 
-    def give(self, leg: Leg, stored: Stored, shape: Shape, touched: list[Outbox]) -> None:
-        """Give one packet to one leg."""
-        block = shape.block(stored, stored.send_time)
-        header = rtp.pack_header(
-            rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE,
-            shape.payload_type | (rtp.MARKER if stored.marker else 0),
-            (stored.sequence + leg.sequence_shift) & 0xFFFF,
-            (stored.timestamp + leg.timestamp_shift) & 0xFFFFFFFF,
-            leg.ssrc,
-        )
-        if not leg.rtp:
-            leg.outbox.arrived = stored.arrived
-            touched.append(leg.outbox)
-        leg.rtp.append(Packet(header + block, stored.payload))
+    def _give(self, legs: list[Leg], packets: Iterable[Stored], shape: Shape) -> None:
+        """Give packets to some legs of one shape, after all that was given before."""
+        self._cut()
+        given = tuple(packets)
+        if given and legs:
+            media = tuple(_template(stored, shape) for stored in given)
+            self._fans.append(Fan(_roster(legs), media, given[0].arrived))
+
+    def _cut(self) -> None:
+        """End what is being given to the groups: who is in them is about to change."""
+        for group in self._groups.values():
+            fan = group.cut()
+            if fan is not None:
+                self._fans.append(fan)
 
     def _give_late(self, leg: Leg, stored: Stored, touched: list[Outbox]) -> bool:
         passage = leg.passage(stored.sequence) if stored.sequence >= leg.first else None
@@ -256,7 +291,24 @@ class Followers:
     def _ungroup(self, leg: Leg) -> None:
         for key, group in self._groups.items():
             if leg in group.legs:
-                group.legs.remove(leg)
+                group.leave(leg)
                 if not group.legs:
                     del self._groups[key]
                 return
+
+
+def _template(stored: Stored, shape: Shape) -> Packet:
+    """Make a packet as the source numbers it; each leg's own numbers come later."""
+    block = shape.block(stored, stored.send_time)
+    header = rtp.pack_header(
+        rtp.FIRST_BYTE_EXTENDED if block else rtp.FIRST_BYTE,
+        shape.payload_type | (rtp.MARKER if stored.marker else 0),
+        stored.sequence & 0xFFFF,
+        stored.timestamp,
+        0,
+    )
+    return Packet(header + block, stored.payload)
+
+
+def _roster(legs: list[Leg]) -> Roster:
+    return Roster(tuple([leg.outbox.session for leg in legs]), tuple([leg.numbers for leg in legs]))

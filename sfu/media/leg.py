@@ -18,7 +18,15 @@ from sfu.media.passage import Passage
 from sfu.media.repair import NUMBERS_PER_NACK_MAX, Answers
 from sfu.media.shape import Shape
 from sfu.media.stats import LegStats
-from sfu.packet.rewrite import TIMESTAMP_MASK, Splice, begin, follow, squeeze, unwrap
+from sfu.packet.rewrite import (
+    TIMESTAMP_MASK,
+    Splice,
+    begin,
+    follow,
+    pack_numbers,
+    squeeze,
+    unwrap,
+)
 from sfu.packet.rtcp import ReportBlock, SenderReport
 
 PASSAGES_MAX = 8
@@ -94,6 +102,7 @@ class Leg:
         "keyframes_wanted",
         "meter",
         "nacked",
+        "numbers",
         "outbox",
         "refused",
         "repairs",
@@ -115,6 +124,8 @@ class Leg:
         self.active = False
         self.cursor: int | None = None
         self.first = self.sequence_shift = self.timestamp_shift = 0
+        self.numbers = b""
+        """SSRC and shifts in the form in which they are handed out."""
         self.repairs = self.refused = self.unmatched = 0
         self.nacked = self.keyframes_wanted = 0
         self.meter = Meter()
@@ -283,6 +294,11 @@ class Leg:
 
     def _begin(self, passage: Passage) -> None:
         self.first, self.sequence_shift, self.timestamp_shift = passage.splice
+        self.numbers = pack_numbers(
+            ssrc=self.ssrc,
+            sequence_shift=self.sequence_shift,
+            timestamp_shift=self.timestamp_shift,
+        )
         self._passages.append(passage)
         self.outbox.begun = True
 

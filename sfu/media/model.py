@@ -115,6 +115,28 @@ class LegBatch(NamedTuple):
     arrived: float | None = None
 
 
+class Roster(NamedTuple):
+    """Legs that are sent the same packets, each under its own numbers; replaced, never changed.
+
+    `numbers` are as `rewrite.pack_numbers` packs them, one a session.
+    """
+
+    sessions: tuple[SessionId, ...]
+    numbers: tuple[bytes, ...]
+
+
+class Fan(NamedTuple):
+    """Packets of one track in one shape for all legs of a roster.
+
+    The headers bear the source's numbers and no SSRC: whoever sends gives each leg its own
+    (`rewrite.renumber`). `arrived` is the earliest arrival.
+    """
+
+    roster: Roster
+    packets: tuple[Packet, ...]
+    arrived: float
+
+
 class TrackChange(StrEnum):
     """What became of a publisher's track."""
 
@@ -146,10 +168,16 @@ StageEvent = TrackEvent | SpeakerEvent
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """All that follows from one call of the engine; nothing is left inside to drain."""
+    """All that follows from one call of the engine; nothing is left inside to drain.
+
+    `fans` are in order; of a stream that is in one, `batches` hold only repairs and late packets.
+    `begun` are the sessions that are sent the first packets of a stream.
+    """
 
     batches: tuple[LegBatch, ...] = ()
     events: tuple[StageEvent, ...] = ()
+    fans: tuple[Fan, ...] = ()
+    begun: tuple[SessionId, ...] = ()
 
 
 NOTHING = Output()

@@ -315,7 +315,7 @@ class Track:
         self.reception.arrived(stored.timestamp, clock_rate=self.clock_rate, now=stored.arrived)
         if self._can_start(stored) and self.followers.waiting:
             self._start(stored, touched)
-        self.followers.forward(stored, touched)
+        self.followers.forward(stored)
         self._count(stored)
 
     def _take_late(self, stored: Stored, touched: list[Outbox]) -> None:
@@ -326,7 +326,7 @@ class Track:
         self._count(stored)
         starts = self._starts_keyframe is not None and self._can_start(stored)
         if starts and self.followers.waiting:
-            self.followers.replay(self._start(stored, touched), stored, touched)
+            self.followers.replay(self._start(stored, touched), stored)
 
     def _can_start(self, stored: Stored) -> bool:
         if self._starts_keyframe is None:

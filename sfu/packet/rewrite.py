@@ -8,7 +8,11 @@ the source's own pace begins. Sequence numbers are unwrapped integers here and 1
 where they are written.
 """
 
+import struct
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from sfu.packet.rtp import HEADER, HEADER_BYTES
 
 SEQUENCE_MASK = 0xFFFF
 TIMESTAMP_MASK = 0xFFFFFFFF
@@ -18,6 +22,7 @@ SQUEEZE_BITS_MAX = 9
 """512 times at most: frames of up to 170 a second stay apart."""
 _HALF_SEQUENCE = 0x8000
 _HALF_TIMESTAMP = 0x80000000
+_NUMBERS = struct.Struct("!IIH")
 
 
 def unwrap(sequence: int, near: int) -> int:
@@ -98,3 +103,29 @@ def squeeze(*, source_timestamp: int, anchor: int, room: int) -> Squeeze:
     while bits < SQUEEZE_BITS_MAX and (span >> bits) + 1 > room:
         bits += 1
     return Squeeze(anchor, bits)
+
+
+def pack_numbers(*, ssrc: int, sequence_shift: int, timestamp_shift: int) -> bytes:
+    """Pack what makes a source's packets one leg's own; the compiled fan-out reads it, too."""
+    return _NUMBERS.pack(ssrc, timestamp_shift & TIMESTAMP_MASK, sequence_shift & SEQUENCE_MASK)
+
+
+def renumber(packets: Iterable[tuple[bytes, bytes]], numbers: bytes) -> list[bytes]:
+    """Return whole packets of one leg, made of the source's headers and payloads."""
+    ssrc, timestamp_shift, sequence_shift = _NUMBERS.unpack(numbers)
+    unpack, pack = HEADER.unpack_from, HEADER.pack
+    found = []
+    for header, payload in packets:
+        first, second, sequence, timestamp, _ = unpack(header)
+        found.append(
+            pack(
+                first,
+                second,
+                (sequence + sequence_shift) & SEQUENCE_MASK,
+                (timestamp + timestamp_shift) & TIMESTAMP_MASK,
+                ssrc,
+            )
+            + header[HEADER_BYTES:]
+            + payload
+        )
+    return found

@@ -14,11 +14,11 @@ ONE_BYTE_PROFILE = 0xBEDE
 TWO_BYTE_PROFILE = 0x1000
 """The low four bits are "appbits" (RFC 8285 section 4.3)."""
 
-_HEADER = struct.Struct("!BBHII")
+HEADER = struct.Struct("!BBHII")
+"""First byte, marker and payload type, sequence number, timestamp, SSRC."""
 _WORD = struct.Struct("!HH")
 
-pack_header = _HEADER.pack
-"""Pack first byte, marker and payload type, sequence number, timestamp, SSRC."""
+pack_header = HEADER.pack
 
 FIRST_BYTE = 0x80
 FIRST_BYTE_EXTENDED = 0x90
@@ -43,7 +43,7 @@ def parse(data: bytes) -> RtpPacket | None:
     size = len(data)
     if size < HEADER_BYTES:
         return None
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if first >> 6 != 2:
         return None
     start = HEADER_BYTES + 4 * (first & 0x0F)

@@ -5,6 +5,7 @@ Every way to send is held to the same, over real sockets.
 
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfu.control.route import Route
 from sfu.edge import fanout, native
 from sfu.edge.fanout import Job, PythonFanout, Sent
 from sfu.media.model import LegBatch, Packet
 from sfu.packet import rtcp, rtp
+from sfu.packet.rewrite import pack_numbers
 from sfu.packet.srtp import PLAIN_BYTES_MAX, Profile, Srtp
 
 SO_NO_CHECK = 11
@@ -70,6 +73,16 @@ def packet(sequence, payload=b"picture", ssrc=7):
     return Packet(header, payload)
 
 
+def job(address, srtp, batch, paddable=()):
+    """One session's batch."""
+    return Job((Route(address, srtp, paddable),), batch.rtp, batch.rtcp)
+
+
+def fan(routes, packets, numbers):
+    """The same packets for many, who each get numbers of their own."""
+    return Job(tuple(routes), tuple(packets), (), tuple(numbers))
+
+
 REPORT = rtcp.write_receiver_report(rtcp.ReceiverReport(7))
 TAG_BYTES = {Profile.AEAD_AES_128_GCM: 16, Profile.AES_CM_128_HMAC_SHA1_80: 10}
 PADDABLE = ((7).to_bytes(4, "big"),)
@@ -78,7 +91,7 @@ PADDABLE = ((7).to_bytes(4, "big"),)
 def test_media_then_feedback_arrive_protected_and_in_order(make, sockets, keys):
     (ours, theirs), (local, remote) = sockets, keys
     batch = LegBatch("ann", (packet(1), packet(2)), (REPORT,))
-    sent = make(ours).send([Job(theirs.getsockname(), local, batch)])
+    sent = make(ours).send([job(theirs.getsockname(), local, batch)])
     arrived = [theirs.recv(2000) for _ in range(3)]
     assert remote.unprotect_rtp(arrived[0]) == packet(1).header + b"picture"
     assert remote.unprotect_rtp(arrived[1]) == packet(2).header + b"picture"
@@ -91,8 +104,8 @@ def test_each_job_goes_to_its_own_address_under_its_own_keys(make, sockets, keys
     with opened() as third:
         third.settimeout(5)
         jobs = [
-            Job(theirs.getsockname(), local, LegBatch("ann", (packet(1, b"for ann"),))),
-            Job(third.getsockname(), remote, LegBatch("bob", (packet(1, b"for bob"),))),
+            job(theirs.getsockname(), local, LegBatch("ann", (packet(1, b"for ann"),))),
+            job(third.getsockname(), remote, LegBatch("bob", (packet(1, b"for bob"),))),
         ]
         assert make(ours).send(jobs).packets == 2
         assert b"for ann" in (remote.unprotect_rtp(theirs.recv(2000)) or b"")
@@ -106,7 +119,7 @@ def test_no_jobs_are_no_work(make, sockets):
 def test_a_frame_is_one_call_and_arrives_as_single_datagrams(make, sockets, keys):
     (ours, theirs), (local, remote) = sockets, keys
     frame = [packet(n, bytes(1000)) for n in range(10)] + [packet(10, b"rest")]
-    sent = make(ours).send([Job(theirs.getsockname(), local, LegBatch("ann", tuple(frame)))])
+    sent = make(ours).send([job(theirs.getsockname(), local, LegBatch("ann", tuple(frame)))])
     assert (sent.packets, sent.calls) == (11, 1)
     for header, payload in frame:
         assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
@@ -115,8 +128,8 @@ def test_a_frame_is_one_call_and_arrives_as_single_datagrams(make, sockets, keys
 def test_padding_is_protected_and_evens_a_frame_out(make, sockets, keys):
     (ours, theirs), (local, remote) = sockets, keys
     frame = tuple(packet(n, bytes(1000 + n % 3)) for n in range(9))
-    job = Job(theirs.getsockname(), local, LegBatch("ann", frame), PADDABLE)
-    assert make(ours).send([job]).calls == 1
+    frame_job = job(theirs.getsockname(), local, LegBatch("ann", frame), PADDABLE)
+    assert make(ours).send([frame_job]).calls == 1
     for header, payload in frame:
         wire = theirs.recv(2000)
         assert len(wire) == len(header) + 1002 + (
@@ -130,9 +143,9 @@ def test_a_stream_that_repairs_by_plain_resends_is_sent_byte_for_byte(make, sock
     (ours, theirs), (local, _) = sockets, keys
     way, address = make(ours), theirs.getsockname()
     frame = tuple(packet(n, bytes(1000 + n % 3)) for n in range(9))
-    way.send([Job(address, local, LegBatch("ann", frame), paddable=(b"none",))])
+    way.send([job(address, local, LegBatch("ann", frame), paddable=(b"none",))])
     first = [theirs.recv(2000) for _ in frame]
-    way.send([Job(address, local, LegBatch("ann", frame[4:5]))])
+    way.send([job(address, local, LegBatch("ann", frame[4:5]))])
     assert theirs.recv(2000) == first[4]
 
 
@@ -141,7 +154,7 @@ def test_ipv6_goes_the_same_way(make, keys):
     with opened(socket.AF_INET6) as ours, opened(socket.AF_INET6) as theirs:
         theirs.settimeout(5)
         frame = tuple(packet(n, bytes(1000)) for n in range(3))
-        sent = make(ours).send([Job(theirs.getsockname(), local, LegBatch("ann", frame))])
+        sent = make(ours).send([job(theirs.getsockname(), local, LegBatch("ann", frame))])
         assert (sent.packets, sent.calls) == (3, 1)
         for header, payload in frame:
             assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
@@ -150,7 +163,7 @@ def test_ipv6_goes_the_same_way(make, keys):
 def test_a_packet_that_cannot_be_protected_is_an_error_and_the_rest_goes_on(make, sockets, keys):
     (ours, theirs), (local, remote) = sockets, keys
     batch = LegBatch("ann", (packet(1, bytes(3000)), packet(2)), (b"\x80", REPORT))
-    sent = make(ours).send([Job(theirs.getsockname(), local, batch)])
+    sent = make(ours).send([job(theirs.getsockname(), local, batch)])
     assert (sent.packets, sent.dropped, sent.errors) == (2, 0, 2)
     assert remote.unprotect_rtp(theirs.recv(2000)) == packet(2).header + b"picture"
 
@@ -160,7 +173,7 @@ def test_the_longest_packet_a_path_carries_is_sent_and_one_byte_more_is_not(make
     longest = packet(1, bytes(PLAIN_BYTES_MAX - rtp.HEADER_BYTES))
     longer = packet(2, bytes(PLAIN_BYTES_MAX - rtp.HEADER_BYTES + 1))
     sent = make(ours).send(
-        [Job(theirs.getsockname(), local, LegBatch("ann", (longest, longer), ()))]
+        [job(theirs.getsockname(), local, LegBatch("ann", (longest, longer), ()))]
     )
 
     assert (sent.packets, sent.errors) == (1, 1)
@@ -170,8 +183,8 @@ def test_the_longest_packet_a_path_carries_is_sent_and_one_byte_more_is_not(make
 
 def test_an_address_the_kernel_refuses_is_an_error_and_the_other_jobs_go_on(make, sockets, keys):
     (ours, theirs), (local, _) = sockets, keys
-    bad = Job(("255.255.255.255", 9), local, LegBatch("ann", (packet(1), packet(2))))
-    good = Job(theirs.getsockname(), local, LegBatch("bob", (packet(3),)))
+    bad = job(("255.255.255.255", 9), local, LegBatch("ann", (packet(1), packet(2))))
+    good = job(theirs.getsockname(), local, LegBatch("bob", (packet(3),)))
     sent = make(ours).send([bad, good])
     assert (sent.packets, sent.dropped, sent.errors) == (1, 0, 2)
 
@@ -184,7 +197,7 @@ def test_a_path_without_segments_gets_single_datagrams_for_a_minute(make, socket
 
     def send(*numbers):
         batch = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in numbers))
-        sent = way.send([Job(address, local, batch)])
+        sent = way.send([job(address, local, batch)])
         for number in numbers:
             header, payload = packet(number, bytes(1000))
             assert remote.unprotect_rtp(theirs.recv(2000)) == header + payload
@@ -210,7 +223,7 @@ def test_a_socket_without_segments_is_never_asked_again(make, keys):
         way = make(ours, segments=True)
         for switched_off, numbers in ((1, (1, 2)), (0, (3, 4))):
             batch = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in numbers))
-            sent = way.send([Job(theirs.getsockname(), local, batch)])
+            sent = way.send([job(theirs.getsockname(), local, batch)])
             assert (sent.packets, sent.calls, sent.errors) == (2, 2, 0)
             assert (sent.switched_off, sent.refused) == (switched_off, 0)
             for number in numbers:
@@ -245,7 +258,7 @@ def test_a_full_buffer_ends_the_batch_after_a_short_wait_and_is_counted(make, fu
     many = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in range(2000)), (REPORT,))
     other = LegBatch("bob", (packet(9999),), (REPORT,))
     began = time.monotonic()
-    sent = way.send([Job(None, local, many), Job(None, local, other)])
+    sent = way.send([job(None, local, many), job(None, local, other)])
     assert time.monotonic() - began >= fanout.WRITABLE_WAIT_S
     assert sent.packets > 0
     assert sent.dropped == 2003 - sent.packets
@@ -257,11 +270,11 @@ def test_the_leg_that_suffered_is_the_first_of_the_next_batch(make, full):
     way = make(ours)
     (ann, from_ann), (bob, from_bob) = pair(), pair()
     many = LegBatch("ann", tuple(packet(n, bytes(1000)) for n in range(2000)))
-    assert way.send([Job(None, bob, LegBatch("bob", (packet(1),))), Job(None, ann, many)]).dropped
+    assert way.send([job(None, bob, LegBatch("bob", (packet(1),))), job(None, ann, many)]).dropped
     drain(theirs)
     jobs = [
-        Job(None, bob, LegBatch("bob", (packet(5000, b"for bob"),))),
-        Job(None, ann, LegBatch("ann", (packet(5000, b"for ann"),))),
+        job(None, bob, LegBatch("bob", (packet(5000, b"for bob"),))),
+        job(None, ann, LegBatch("ann", (packet(5000, b"for ann"),))),
     ]
     assert way.send(jobs).packets == 2
     first, second = drain(theirs)
@@ -283,26 +296,61 @@ media = st.lists(st.tuples(sizes, st.sampled_from([7, 7, 7, 8, 9])), max_size=50
 feedback = st.lists(st.integers(0, 1400), max_size=3)
 
 
+single = st.tuples(media, feedback)
+legs = st.lists(
+    st.tuples(
+        st.integers(0, 0xFFFFFFFF),
+        st.integers(-(2**20), 2**20),
+        st.integers(-(2**33), 2**33),
+        st.sampled_from(["paddable", "plain", "gone"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+fans = st.tuples(st.lists(sizes, max_size=50), legs)
+
+
 @needs_native
 @settings(deadline=None, max_examples=300)
 @given(
-    st.lists(st.tuples(media, feedback), min_size=1, max_size=3),
+    st.lists(fans, max_size=2),
+    st.lists(single, max_size=3),
     st.booleans(),
     st.booleans(),
     st.sampled_from(list(Profile)),
 )
-def test_both_ways_send_the_same_datagrams(drawn, may_pad, segments, profile):
+def test_both_ways_send_the_same_datagrams(fanned, drawn, may_pad, segments, profile):
     """Whatever the batch: same bytes, same order, same counts."""
-    keys = [os.urandom(profile.key_bytes + profile.salt_bytes) for _ in drawn]
+    key_bytes = profile.key_bytes + profile.salt_bytes
+    keys = [os.urandom(key_bytes) for _ in range(sum(len(x) for _, x in fanned) + len(drawn))]
     outcomes = []
     for way in (PythonFanout, native.NativeFanout):
         with opened() as ours, opened() as theirs:
             ours.setblocking(False)
             theirs.setblocking(False)
+            address, contexts = theirs.getsockname(), iter(Srtp(profile, key, key) for key in keys)
             jobs = [
-                Job(
-                    theirs.getsockname(),
-                    Srtp(profile, key, key),
+                fan(
+                    [
+                        None
+                        if kind == "gone"
+                        else Route(
+                            address, srtp, (ssrc.to_bytes(4, "big"),) if kind == "paddable" else ()
+                        )
+                        for (ssrc, _, _, kind), srtp in zip(legs, contexts, strict=False)
+                    ],
+                    [packet(n + 65_500, bytes(size), 0) for n, size in enumerate(packet_sizes)],
+                    [
+                        pack_numbers(ssrc=ssrc, sequence_shift=by, timestamp_shift=later)
+                        for ssrc, by, later, _ in legs
+                    ],
+                )
+                for packet_sizes, legs in fanned
+            ]
+            jobs += [
+                job(
+                    address,
+                    srtp,
                     LegBatch(
                         "ann",
                         tuple(packet(n, bytes(size), ssrc) for n, (size, ssrc) in enumerate(rtps)),
@@ -310,7 +358,7 @@ def test_both_ways_send_the_same_datagrams(drawn, may_pad, segments, profile):
                     ),
                     PADDABLE if may_pad else (),
                 )
-                for key, (rtps, rtcps) in zip(keys, drawn, strict=True)
+                for srtp, (rtps, rtcps) in zip(contexts, drawn, strict=False)
             ]
             sent = way(ours, segments=segments).send(jobs)
             outcomes.append((sent, drain(theirs)))
@@ -318,27 +366,75 @@ def test_both_ways_send_the_same_datagrams(drawn, may_pad, segments, profile):
     assert outcomes[0][0].packets == len(outcomes[0][1])
 
 
+def test_each_leg_of_a_fan_gets_the_packets_under_its_own_numbers(make, sockets, keys):
+    (ours, theirs), (local, remote) = sockets, keys
+    with opened() as third:
+        third.settimeout(5)
+        routes = [
+            Route(theirs.getsockname(), local),
+            None,
+            Route(third.getsockname(), remote),
+        ]
+        numbers = [
+            pack_numbers(ssrc=ssrc, sequence_shift=shift, timestamp_shift=10 * shift)
+            for ssrc, shift in ((21, 5), (22, 0), (23, -9))
+        ]
+        sent = make(ours).send([fan(routes, [packet(3), packet(4)], numbers)])
+        assert (sent.packets, sent.unrouted, sent.calls) == (4, 2, 2)
+        for sock, keys_of, ssrc, shift in ((theirs, remote, 21, 5), (third, local, 23, -9)):
+            for sequence in (3, 4):
+                found = rtp.parse(keys_of.unprotect_rtp(sock.recv(2000)) or b"")
+                assert found is not None
+                assert (found.ssrc, found.payload) == (ssrc, b"picture")
+                assert found.sequence == (sequence + shift) & 0xFFFF
+                assert found.timestamp == (1 + 10 * shift) & 0xFFFFFFFF
+
+
+def test_after_a_full_buffer_a_fan_begins_with_the_leg_that_suffered(make, full):
+    ours, theirs = full
+    way = make(ours)
+    ends = [pair() for _ in range(3)]
+    numbers = [pack_numbers(ssrc=n, sequence_shift=0, timestamp_shift=0) for n in range(len(ends))]
+    routes = [Route(None, local) for local, _ in ends]
+    many = [packet(n, bytes(1000)) for n in range(2000)]
+    sent = way.send([fan(routes, many, numbers)])
+    assert sent.dropped > 4000
+    drain(theirs)
+    assert way.send([fan(routes[1:], many, numbers[1:])]).dropped > 2000
+    drain(theirs)
+    first = way.send([fan(routes, [packet(5000, b"short")], numbers)])
+    assert first.packets == 3
+    assert [wire[8:12] for wire in drain(theirs)] == [bytes(4), b"\0\0\0\1", b"\0\0\0\2"]
+
+
+ROUTE = struct.pack("=QII32s", 1, 16, 1, b"")
+
+
 @needs_native
 @pytest.mark.parametrize(
-    "job",
+    "wrong",
     [
         (),
-        (b"", 1, [], (), (), True),
-        (b"", 1, (), (7,), (), True),
-        (b"", 1, ((b"short", b""),), (), (), True),
-        (b"", 1, ((b"headers only",),), (), (), True),
-        (b"", 1, (("x" * 12, b""),), (), (), True),
-        (b"", 1, (), (), (b"five!",), True),
-        (b"", 0, (), (), (), True),
-        ("127.0.0.1", 1, (), (), (), True),
-        (b"", -(2**70), (), (), (), True),
+        ((ROUTE,), None, [], ()),
+        ((ROUTE,), None, ((b"short", b""),), ()),
+        ((ROUTE,), None, ((b"headers only",),), ()),
+        ((ROUTE,), None, (("x" * 12, b""),), ()),
+        ((ROUTE,), None, (), ("no bytes",)),
+        ((ROUTE,), (), (), ()),
+        ((ROUTE,), (b"not ten",), (), ()),
+        ((ROUTE,), [b"ten bytes."], (), ()),
+        ((ROUTE[:-1],), None, (), ()),
+        ((struct.pack("=QII32s", 0, 16, 1, b""),), None, (), ()),
+        ((struct.pack("=QII32s", 1, 33, 1, b""),), None, (), ()),
+        (("127.0.0.1",), None, (), ()),
+        ([ROUTE], None, (), ()),
     ],
 )
-def test_the_native_loop_refuses_what_is_not_a_job(job):
+def test_the_native_loop_refuses_what_is_not_a_job(wrong):
     from sfu.edge import _fanout
 
     with pytest.raises((TypeError, ValueError, OverflowError)):
-        _fanout.send(0, 1, 1, (job,), True, 0)
+        _fanout.send(0, 1, 1, (wrong,), True, 0)
 
 
 @needs_native
@@ -359,7 +455,7 @@ def test_other_threads_run_while_the_native_loop_waits(full):
     try:
         before = counted[0]
         for _ in range(10):
-            way.send([Job(None, local, many)])
+            way.send([job(None, local, many)])
         assert counted[0] - before > 100
     finally:
         done.set()

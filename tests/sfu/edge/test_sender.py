@@ -6,9 +6,10 @@ import weakref
 
 import pytest
 
+from sfu.control.route import Route
 from sfu.edge.fanout import Job, Sent
 from sfu.edge.sender import INLINE_PACKETS_MAX, QUEUED_PACKETS_MAX, Sender, joined
-from sfu.media.model import LegBatch, Packet
+from sfu.media.model import Packet
 from tests.waiting import wait_until
 
 LARGE = INLINE_PACKETS_MAX + 1
@@ -16,7 +17,10 @@ WAIT_S = 5.0
 
 
 class Keys:
-    """Stands for an SRTP context."""
+    """Stands for an SRTP context, of somebody."""
+
+    def __init__(self, name):
+        self.name = name
 
 
 class Way:
@@ -38,17 +42,17 @@ class Way:
         self.overlapped |= self.running > 1
         assert self.gate.wait(WAIT_S)
         self.jobs.append(jobs)
-        self.batches.append(jobs[0].batch.session)
+        self.batches.append(jobs[0].routes[0].srtp.name)
         self.threads.append(threading.current_thread())
         self.running -= 1
         if self.failure is not None:
             raise self.failure
-        return Sent(packets=sum(len(job.batch.rtp) for job in jobs))
+        return Sent(packets=sum(len(job.media) for job in jobs))
 
 
-def jobs(name, packets, keys=None, header=b"header"):
-    batch = LegBatch(name, (Packet(header, b""),) * packets)
-    return [Job(("127.0.0.1", 9), keys or Keys(), batch)]
+def jobs(name, packets, keys=None, header=b"header", address=("127.0.0.1", 9)):
+    route = Route(address, keys or Keys(name))
+    return [Job((route,), (Packet(header, b""),) * packets)]
 
 
 class Desk:
@@ -104,7 +108,7 @@ def test_what_gathers_behind_a_large_batch_is_sent_in_order_in_one_go(made):
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    ann, bob = Keys(), Keys()
+    ann, bob = Keys("ann"), Keys("bob")
     sender.offer(jobs("large", LARGE), LARGE, ())
     until(lambda: way.running)
     for number in range(3):
@@ -116,16 +120,29 @@ def test_what_gathers_behind_a_large_batch_is_sent_in_order_in_one_go(made):
     assert way.batches == ["large", "ann", "after"]
     assert not way.overlapped
     assert way.threads[-1] is threading.current_thread()
-    joined = {job.batch.session: [header for header, _ in job.batch.rtp] for job in way.jobs[1]}
+    joined = {job.routes[0].srtp.name: [header for header, _ in job.media] for job in way.jobs[1]}
     assert joined == {"ann": [b"0", b"1", b"2"], "bob": [b"0", b"1", b"2"]}
 
 
 def test_a_session_that_moved_is_sent_all_where_it_is_now():
-    keys = Keys()
-    old, new = jobs("ann", 1, keys)[0], jobs("ann", 2, keys)[0]._replace(address=("::1", 8))
+    keys = Keys("ann")
+    old, new = jobs("ann", 1, keys)[0], jobs("ann", 2, keys, address=("::1", 8))[0]
     (found,) = joined([old, new])
-    assert found.address == ("::1", 8)
-    assert len(found.batch.rtp) == 3
+    assert found.routes[0].address == ("::1", 8)
+    assert len(found.media) == 3
+
+
+def test_fans_of_one_roster_become_one_and_others_stay_apart():
+    routes = tuple(Route(("127.0.0.1", 9), Keys(name)) for name in ("ann", "bob"))
+    both, one = (b"ann", b"bob"), (b"ann",)
+    fans = [
+        Job(routes, (Packet(b"1", b""),), (), both),
+        Job(routes[:1], (Packet(b"2", b""),), (), one),
+        Job(routes, (Packet(b"3", b""),), (), both),
+        Job(routes, (Packet(b"4", b""),), (), (*both,)),
+    ]
+    found = [([header for header, _ in job.media], job.numbers) for job in joined(fans)]
+    assert found == [([b"1", b"3"], both), ([b"2"], one), ([b"4"], both)]
 
 
 def test_a_fan_out_that_keeps_the_lock_has_no_thread(made):
@@ -175,7 +192,7 @@ def test_closing_sends_what_is_queued_first(made):
     sender.offer(jobs("two", LARGE), LARGE, ())
     threading.Timer(0.05, way.gate.set).start()
     sender.close()
-    assert [job.batch.session for sent in way.jobs for job in sent] == ["one", "two"]
+    assert [job.routes[0].srtp.name for sent in way.jobs for job in sent] == ["one", "two"]
     assert sender.queued == 0
 
 
@@ -183,7 +200,7 @@ def test_the_keys_of_a_session_that_closed_live_until_its_last_packet_is_sent(ma
     way = Way()
     _, sender = made(way)
     way.gate.clear()
-    keys = Keys()
+    keys = Keys("ann")
     kept = weakref.ref(keys)
     sender.offer(jobs("large", LARGE, keys), LARGE, ())
     del keys

@@ -9,7 +9,7 @@ from sfu.media.engine import Engine
 from sfu.media.model import Codec, Datagram, Kind, LegSpec, TrackSpec
 from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID
 from sfu.packet import rtcp, rtp
-from sfu.packet.rewrite import timestamp_ahead
+from sfu.packet.rewrite import renumber, timestamp_ahead
 
 VP8 = Codec(Kind.VIDEO, "vp8", 90_000)
 H264 = Codec(Kind.VIDEO, "h264", 90_000, parameters="42e01f/1")
@@ -59,6 +59,16 @@ class Publisher:
         return data
 
 
+def fanned(output):
+    """Every packet of an output's fans as its leg is sent it, with the leg's session."""
+    return [
+        (session, plain)
+        for fan in output.fans
+        for session, numbers in zip(*fan.roster, strict=True)
+        for plain in renumber(fan.packets, numbers)
+    ]
+
+
 class Scene:
     """The engine and all that came out of it, per session, in order."""
 
@@ -77,6 +87,9 @@ class Scene:
         for batch in output.batches:
             for packet in batch.rtp:
                 self.media[batch.session].append(rtp.parse(packet.header + packet.payload))
+        for session, plain in fanned(output):
+            self.media[session].append(rtp.parse(plain))
+        for batch in output.batches:
             for data in batch.rtcp:
                 compound = rtcp.parse(data)
                 assert (compound.malformed, compound.unknown) == (0, 0)

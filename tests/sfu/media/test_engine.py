@@ -409,6 +409,6 @@ class TestExtensions:
         scene.watch(extensions=extensions)
         scene.watch("bob", ssrc=60_000)
         output = host.key()
-        first, second = (batch.rtp[0] for batch in output.batches)
+        first, second = (fan.packets[0] for fan in output.fans)
         assert first.payload is second.payload
         assert first.header != second.header

@@ -7,7 +7,7 @@ import pytest
 
 from sfu.media.model import Datagram
 from sfu.packet import rtcp, rtp
-from tests.sfu.media.conftest import DELTA, KEY, Scene
+from tests.sfu.media.conftest import DELTA, KEY, Scene, fanned
 
 PACKETS = 1500
 INTERVAL_S = 0.004
@@ -76,6 +76,8 @@ class World:
         self.arrive(data, session="ann", is_rtcp=True)
 
     def take(self, output):
+        for _, plain in fanned(output):
+            self.link(self.view, rtp.parse(plain))
         for batch in output.batches:
             for packet in batch.rtp:
                 self.link(self.view, rtp.parse(packet.header + packet.payload))
