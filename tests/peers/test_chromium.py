@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ pytestmark = [
     pytest.mark.parametrize("shell", [LOOPBACK], indirect=True),
 ]
 
+GAP_S_MAX = 3.0
+"""How long the picture may stand while the host comes back."""
+GAP_MS_NOTICED = 1_000
 RAMPED_BPS = 1_000_000
 RAMP_S = 30.0
 """A second where the first probes come through; by 8 % a second on a machine that is busy."""
@@ -54,6 +58,9 @@ async function play(base) {
   document.body.append(element);
   const stream = element.srcObject = new MediaStream();
   pc.ontrack = event => stream.addTrack(event.track);
+  window.shownAt = [];
+  const shown = at => { window.shownAt.push(at); element.requestVideoFrameCallback(shown); };
+  element.requestVideoFrameCallback(shown);
   return await post(base + "/whep/r1", "viewer:chromium", pc);
 }
 async function outgoing() {
@@ -71,6 +78,7 @@ async function received() {
     if (entry.type !== "inbound-rtp") return;
     if (entry.kind === "video") {
       found.frames = entry.framesDecoded;
+      found.ssrc = entry.ssrc;
       found.codec = entry.codecId ? report.get(entry.codecId).mimeType : null;
     } else found.samples = entry.totalSamplesReceived;
   });
@@ -124,14 +132,22 @@ def test_a_simulcast_offer_goes_on_with_one_layer(page: Page, shell: Shell) -> N
 def test_chromium_plays_ffmpeg_and_stays_through_a_takeover(
     page: Page, shell: Shell, ffmpeg: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """The viewer comes first, sees the host, their successor, and never rejoins."""
+    """The viewer comes first, sees the host, the host again, and never renegotiates."""
     page.evaluate("base => play(base)", shell.url)
     ffmpeg(f"{shell.url}/whip/r1", "host:ff", seconds=60)
     first = wait_for_frames(page, 20)
     ffmpeg(f"{shell.url}/whip/r1", "host:ff", seconds=60)
-    shell.wait(lambda now: kinds(now).count("live") == 2, "the successor is live")
-    wait_for_frames(page, first["frames"] + 30)
+    numbers = shell.wait(lambda now: kinds(now).count("live") == 2, "the successor is live")
+    again = wait_for_frames(page, first["frames"] + 30)
     assert page.evaluate("window.viewer.connectionState") == "connected"
+    assert again["ssrc"] == first["ssrc"]
+    assert [e["user"] for e in numbers["events"] if e["kind"] == "session_opened"].count(
+        "chromium"
+    ) == 1
+    shown = page.evaluate("window.shownAt")
+    gaps = [after - before for before, after in pairwise(shown)]
+    assert max(gaps) <= GAP_S_MAX * 1000
+    assert sum(gap > GAP_MS_NOTICED for gap in gaps) <= 1
 
 
 def test_chromium_raises_its_bitrate_by_our_reports_of_arrival(page: Page, shell: Shell) -> None:
