@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
+from liveroom.bus.address import BusAddress, parse
+from liveroom.bus.topology import Topology, client_for
 from liveroom.config import Address, Config
 from sfu.app import fanout_obstacle
 
@@ -38,6 +41,7 @@ DISK_BYTES_WANTED: Final = 2 * 1024 * 1024 * 1024
 CLOCK_EARLIEST: Final = 1_735_689_600
 """2025 began then: a clock before that would refuse every token."""
 CONNECT_TIMEOUT_S: Final = 3.0
+REDIS_LEAST: Final = (7,)
 WAL_BUG_FIRST: Final = (3, 7, 0)
 WAL_FIXED: Final = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
@@ -250,12 +254,37 @@ async def _reaches(host: str, port: int) -> bool:
 def _bus(bus: str) -> Finding:
     if bus == "local:":
         return Finding("bus", Verdict.GOOD, "in this process: one node")
-    parts = urlsplit(bus)
-    if asyncio.run(_reaches(parts.hostname or "localhost", parts.port or 6379)):
-        return Finding("bus", Verdict.GOOD, f"{parts.hostname} answers")
-    return Finding(
-        "bus", Verdict.FATAL, f"nothing answers at {parts.hostname}", "Start it or correct --bus."
-    )
+    address = parse(bus)
+    try:
+        versions = asyncio.run(_redis_versions(address))
+    except (RedisError, OSError) as error:
+        return Finding(
+            "bus",
+            Verdict.FATAL,
+            f"{address}: {error}",
+            "Start Redis, or correct --bus (host, port, password, Sentinel's master name).",
+        )
+    oldest = min(versions.values(), key=_numbers)
+    seen = ", ".join(f"Redis {version} at {server}" for server, version in versions.items())
+    if _numbers(oldest)[:1] < REDIS_LEAST:
+        return Finding("bus", Verdict.FATAL, seen, "Redis 7 or later has sharded pub/sub.")
+    return Finding("bus", Verdict.GOOD, seen)
+
+
+async def _redis_versions(address: BusAddress) -> dict[str, str]:
+    """Ask each server that owns a part of the bus."""
+    versions = {}
+    for server in sorted(set(await Topology(address).owners()), key=str):
+        client = client_for(server, address)
+        try:
+            versions[str(server)] = str((await client.info("server"))["redis_version"])
+        finally:
+            await client.aclose()
+    return versions
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def clock(now: float) -> Finding:

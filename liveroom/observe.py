@@ -74,6 +74,27 @@ LOOP_LAG_SECONDS = Histogram(
     "How late the event loop ran a timer.",
     buckets=DELIVERY_BUCKETS,
 )
+BUS_DEGRADED = Gauge(
+    "liveroom_bus_degraded", "1 while the other nodes cannot be reached over the bus, else 0."
+)
+BUS_RECONNECTS = Counter(
+    "liveroom_bus_connects_total", "Connections made to listen to the bus, the first ones included."
+)
+BUS_REPAIRED = Counter(
+    "liveroom_bus_repaired_total",
+    "Durable events that a room got late, by where they were read again: stream or store.",
+    ["source"],
+)
+BUS_LAG_SECONDS = Histogram(
+    "liveroom_bus_lag_seconds",
+    "From a node's publishing to another node's hearing it, by their two clocks.",
+    buckets=DELIVERY_BUCKETS,
+)
+BUS_PUBLISH_SECONDS = Histogram(
+    "liveroom_bus_publish_seconds",
+    "How long the bus took to take durable events.",
+    buckets=DELIVERY_BUCKETS,
+)
 HTTP_REQUESTS = Counter(
     "liveroom_http_requests_total",
     "Answered HTTP requests by route and status.",

@@ -18,7 +18,8 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "manager
 LAYERS: dict[str, set[str]] = {
     "liveroom.domain": set(),
     "liveroom.store": {"liveroom.domain", "liveroom.observe"},
-    "liveroom.bus": {"liveroom.domain", "liveroom.observe"},
+    "liveroom.bus.address": set(),
+    "liveroom.bus": {"liveroom.bus.address", "liveroom.domain", "liveroom.observe"},
     "liveroom.protocol": {"liveroom.domain"},
     "liveroom.service": {
         "liveroom.domain",
@@ -36,13 +37,20 @@ LAYERS: dict[str, set[str]] = {
         "liveroom.observe",
     },
     "liveroom.client": {"liveroom.protocol", "liveroom.domain"},
-    "liveroom.config": {"liveroom.domain"},
+    "liveroom.config": {"liveroom.bus.address", "liveroom.domain"},
     "liveroom.observe": set(),
-    "liveroom.doctor": {"liveroom.config", "liveroom.store", "sfu.app"},
+    "liveroom.doctor": {
+        "liveroom.bus",
+        "liveroom.bus.address",
+        "liveroom.config",
+        "liveroom.store",
+        "sfu.app",
+    },
     "liveroom.app": {
         "liveroom.domain",
         "liveroom.store",
         "liveroom.bus",
+        "liveroom.bus.address",
         "liveroom.protocol",
         "liveroom.service",
         "liveroom.edge",

@@ -16,6 +16,16 @@ class LocalBus:
         self._everywhere: dict[object, Deliver] = {}
         self._closed = False
 
+    @property
+    def is_shared(self) -> bool:
+        """Say that nobody else is on it."""
+        return False
+
+    @property
+    def is_degraded(self) -> bool:
+        """Say that there is nothing that could fail."""
+        return False
+
     async def publish(self, publication: Publication) -> None:
         """Call every subscriber of the room, then those of all rooms."""
         if self._closed:
@@ -57,6 +67,9 @@ class LocalBus:
     def is_heard(self, room: RoomId) -> bool:
         """Whether anybody is subscribed to just this room."""
         return room in self._rooms
+
+    async def ready(self, room: RoomId) -> None:
+        """Do nothing: a subscription hears from the moment it is made."""
 
     async def start(self) -> None:
         """Do nothing: there is nothing to connect to."""

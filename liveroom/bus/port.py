@@ -4,7 +4,7 @@ It is never truth: durable events are in the store first, and a client that miss
 resumes by offset. Services publish, the gateway and the numbers subscribe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,16 +28,46 @@ Unsubscribe = Callable[[], None]
 """Ends a subscription; calling it again does nothing."""
 
 
+class BusUnavailableError(ConnectionError):
+    """The broker did not take durable events: they stay in the outbox, publish them again."""
+
+
+def is_durable(event: Event) -> bool:
+    """Whether the store has the event too: the bus must neither lose nor double it."""
+    return event.n is not None or event.pn is not None
+
+
 class Bus(Protocol):
     """What every bus promises.
 
-    Order: publications of one room arrive in the order in which they were published here.
-    Delivery: at most once to each subscription, to all that existed when it was published;
-    a subscriber that raises is logged and does not keep others from theirs.
+    Order: what is published here reaches a room's subscribers here in that order; events
+    with an `n` reach every node in the order of their numbers. Fleeting events of several
+    nodes mix freely, and those of another node may come merged.
+    Delivery: fleeting events and likes at most once, to the subscriptions that existed then.
+    Events with an `n`: exactly once and without a gap to every subscription that was `ready`
+    before they were committed, late after an outage (then from the store). Personal events:
+    at least once, in the order of their `pn`.
+    A subscriber that raises is logged and does not keep others from theirs.
     """
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes publish and hear here too."""
+        ...
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the other nodes cannot be reached; this one goes on, fed by the store."""
+        ...
+
     async def publish(self, publication: Publication) -> None:
-        """Hand a publication to everybody subscribed to its room."""
+        """Hand a publication to everybody subscribed to its room.
+
+        Raises:
+            BusUnavailableError: durable events may not have reached the other nodes; the
+                same publication again is harmless. Fleeting ones never raise.
+
+        """
         ...
 
     def subscribe(self, room: RoomId, deliver: Deliver) -> Unsubscribe:
@@ -45,13 +75,45 @@ class Bus(Protocol):
         ...
 
     def subscribe_all(self, deliver: Deliver) -> Unsubscribe:
-        """Take the publications of every room from now on."""
+        """Take what is heard in this process: its own news, and rooms subscribed to here."""
+        ...
+
+    async def ready(self, room: RoomId) -> None:
+        """Wait until nothing committed from now on can miss the room's subscriptions.
+
+        Call it between subscribing and reading a snapshot. It waits for a broker no longer
+        than a moment: what comes meanwhile is made up for from the store.
+        """
         ...
 
     async def start(self) -> None:
-        """Connect, where there is something to connect to."""
+        """Connect, where there is something to connect to; a broker that is down is no error."""
         ...
 
     async def close(self) -> None:
         """Stop delivering and let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a room's history goes: its epoch, and its last event number."""
+
+    epoch: str
+    n: int
+
+
+class History(Protocol):
+    """The truth behind the news, as a bus asks for it. Every call may raise `Refused`."""
+
+    async def positions(self, rooms: Collection[RoomId]) -> Mapping[RoomId, Position]:
+        """Tell how far the rooms are; one that does not exist is left out."""
+        ...
+
+    async def since(self, room: RoomId, offset: int) -> Sequence[Event]:
+        """List the room's events after an offset, in order; a bounded page of them."""
+        ...
+
+    async def personal_since(self, rooms: Collection[RoomId], at: int) -> Sequence[Event]:
+        """List the personal events in these rooms from a time on (UTC ms), in order."""
         ...

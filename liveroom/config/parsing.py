@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from liveroom.bus.address import parse as parse_broker
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -126,10 +128,8 @@ def parse_store(value: object) -> str:
 def parse_bus(value: object) -> str:
     """Read the address of a message bus."""
     given = parse_text(value)
-    if given.startswith(("redis://", "redis+cluster://", "redis+sentinel://")):
-        raise ValueError("this version runs on one node with local:; Redis is not built in yet")
     if given != "local:":
-        raise ValueError("write local:")
+        parse_broker(given)
     return given
 
 

@@ -86,7 +86,14 @@ class Config:
         default="sqlite:///./liveroom.db",
         metadata=setting(parse_store, "Database: sqlite:///PATH or postgresql://…"),
     )
-    bus: str = field(default="local:", metadata=setting(parse_bus, "Message bus: local:"))
+    bus: str = field(
+        default="local:",
+        metadata=setting(
+            parse_bus,
+            "Message bus: local:, or for several nodes redis://HOST, "
+            "redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST.",
+        ),
+    )
     secret: str | None = field(
         default=None,
         repr=False,

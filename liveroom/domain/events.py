@@ -6,7 +6,7 @@ Services make events, the store keeps the durable ones, the bus carries them, an
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from liveroom.domain.ids import BroadcastId, EventId, OrderId, ProductId, RoomId, UserId
 
@@ -221,6 +221,9 @@ Fact = (
     | DanmakuSaid
     | Entered
 )
+
+FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}
+"""The facts by the kind that is written down with them."""
 
 DURABLE = frozenset({Delivery.MONEY, Delivery.STATE})
 

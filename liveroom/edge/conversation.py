@@ -307,6 +307,7 @@ class Conversation:
             )
             self._audience.expect(self._viewer)
             async with asyncio.timeout(ENTER_WITHIN_S):
+                await self._house.bus.ready(room)
                 entry, missed = await self._read(actor, room, hello)
         except Refused as refused:
             self._connection.end(code_of(refused.code), refused.why)

@@ -1,7 +1,10 @@
 """The relay: what was committed reaches the bus, in order, at least once.
 
 It wakes when a commit left something in the outbox, publishes, and only then takes it out.
-A crash in between publishes again; receivers know events by their numbers.
+A crash in between publishes again; receivers know events by their numbers. On a shared store
+every node relays what it finds, its own commits at once and those of a node that died at the
+next look: whoever reads an event reads the earlier ones of its room too or they are published
+already, so relays that race double nothing and keep the order.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from liveroom.bus.port import Bus, Publication
+from liveroom.bus.port import Bus, BusUnavailableError, Publication
 from liveroom.domain.events import Event
 from liveroom.domain.ids import RoomId
 from liveroom.observe import logger
@@ -21,6 +24,8 @@ RETRY_S: Final = 1.0
 """The pause after the bus or the store failed."""
 TAKE_OUT_AFTER_S: Final = 0.2
 """Published events leave the outbox with the next ones, or after this time without any."""
+LOOK_EVERY_S: Final = 1.0
+"""How often a node of several looks for what others committed and could not publish."""
 STOP_S_MAX: Final = 5.0
 """How long a stop waits for the last events; later ones are published at the next start."""
 
@@ -42,7 +47,7 @@ class Relay:
     async def start(self) -> None:
         """Publish what is left from before, then whatever is committed from now on."""
         self._store.on_written = self._woken.set
-        await self.drain()
+        await self._succeeds(self.drain)
         self._task = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self) -> None:
@@ -94,6 +99,9 @@ class Relay:
     async def _succeeds(work: Callable[[], Awaitable[object]]) -> bool:
         try:
             await work()
+        except BusUnavailableError as error:  # the bus says itself that it is away
+            _log.info("relay waits for the bus", why=str(error))
+            return False
         except Exception:  # whatever it is, the events are still in the outbox
             _log.exception("relay paused")
             return False
@@ -101,7 +109,8 @@ class Relay:
 
     async def _wait(self) -> None:
         """Wait for a commit; when none comes for a while, take out what was published."""
-        timeout = TAKE_OUT_AFTER_S if self._published else None
+        idle_s = LOOK_EVERY_S if self._bus.is_shared else None
+        timeout = TAKE_OUT_AFTER_S if self._published else idle_s
         with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), timeout)
 

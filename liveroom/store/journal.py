@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from liveroom.domain.events import Audience, Event, Fact
+from liveroom.domain.events import FACTS, Audience, Event, Fact
 from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
 from liveroom.store.dialect import insert_new, write_rows
 from liveroom.store.port import OUTBOX_WRITTEN, Transaction
@@ -22,6 +22,7 @@ from liveroom.store.tables import (
     personal_events,
     room_counters,
     room_members,
+    rooms,
 )
 
 OUTBOX_PAGE: Final = 500
@@ -29,8 +30,6 @@ OUTBOX_PAGE: Final = 500
 
 _NEW_EVENTS = insert(events)
 _NEW_OUTBOX = insert(outbox)
-
-FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +150,35 @@ def personal_since(
     return [_event_of(row, pn=row.pn, to=user) for row in rows]
 
 
+def positions(tx: Transaction, wanted: Sequence[RoomId]) -> list[tuple[RoomId, str, int]]:
+    """Tell the epochs and last event numbers of rooms."""
+    found = tx.execute(_POSITIONS, {"of_rooms": list(wanted)}).all()
+    return [(RoomId(row.id), row.epoch, row.n) for row in found]
+
+
+def page_since(tx: Transaction, room: RoomId, offset: int) -> list[Event]:
+    """List the first events of any shop's room after an offset, in order."""
+    found = tx.execute(
+        select(events)
+        .join(rooms, (rooms.c.id == events.c.room) & (rooms.c.tenant == events.c.tenant))
+        .where(rooms.c.id == room, events.c.n > offset)
+        .order_by(events.c.n)
+        .limit(OUTBOX_PAGE)
+    )
+    return [_event_of(row, n=row.n, cid=row.cid) for row in found]
+
+
+def personal_events_since(tx: Transaction, places: Sequence[RoomId], at: int) -> list[Event]:
+    """List the personal events in some rooms from a time on, each person's in order."""
+    table = personal_events.c
+    found = tx.execute(
+        select(personal_events)
+        .where(table.room.in_(places), table.at >= at)
+        .order_by(table.room, table.member, table.pn)
+    )
+    return [_event_of(row, pn=row.pn, to=row.member) for row in found]
+
+
 def unpublished(tx: Transaction, limit: int = OUTBOX_PAGE) -> list[Pending]:
     """List the oldest events the bus has not seen, in order."""
     return [_pending_of(row) for row in tx.execute(_UNPUBLISHED, {"at_most": limit}).all()]
@@ -191,6 +219,14 @@ _UNPUBLISHED = (
     )
     .order_by(outbox.c.seq)
     .limit(bindparam("at_most"))
+)
+_POSITIONS = (
+    select(rooms.c.id, rooms.c.epoch, room_counters.c.n)
+    .join(
+        room_counters,
+        (room_counters.c.tenant == rooms.c.tenant) & (room_counters.c.room == rooms.c.id),
+    )
+    .where(rooms.c.id.in_(bindparam("of_rooms", expanding=True)))
 )
 _PUBLISHED = delete(outbox).where(outbox.c.seq.in_(bindparam("seqs", expanding=True)))
 

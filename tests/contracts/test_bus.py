@@ -1,5 +1,6 @@
 """What every bus promises, shown on each implementation."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,13 +10,17 @@ from liveroom.bus.local import LocalBus
 from liveroom.bus.port import Bus, Publication
 from liveroom.domain.events import Entered, Event
 from liveroom.domain.ids import EventId, RoomId, UserId
+from tests.nodes import Nodes
 
 HERE, THERE = RoomId("here"), RoomId("there")
 
 
-@pytest_asyncio.fixture(params=["local"])
+@pytest_asyncio.fixture(params=["local", "redis"])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    made: Bus = {"local": LocalBus}[request.param]()
+    if request.param == "local":
+        made: Bus = LocalBus()
+    else:
+        made = Nodes(request.getfixturevalue("redis").url).make("only")
     await made.start()
     yield made
     await made.close()
@@ -101,6 +106,25 @@ async def test_subscribing_and_leaving_during_a_delivery_is_safe(bus: Bus) -> No
     await bus.publish(news(HERE, "a"))
     await bus.publish(news(HERE, "b"))
     assert taken == ["a", "b-later"]
+
+
+async def test_a_room_that_was_just_subscribed_to_becomes_ready(bus: Bus) -> None:
+    taken: list[Publication] = []
+    leave = bus.subscribe(HERE, taken.append)
+    async with asyncio.timeout(5):
+        await bus.ready(HERE)
+        await bus.ready(THERE)
+    await bus.publish(news(HERE, "a"))
+    leave()
+    bus.subscribe(HERE, taken.append)
+    async with asyncio.timeout(5):
+        await bus.ready(HERE)
+    await bus.publish(news(HERE, "b"))
+    assert [publication.events[0].id for publication in taken] == ["a", "b"]
+
+
+async def test_a_bus_that_is_up_is_not_degraded(bus: Bus) -> None:
+    assert not bus.is_degraded
 
 
 async def test_a_closed_bus_delivers_nothing(bus: Bus) -> None:

@@ -10,12 +10,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from liveroom.bus.port import Position
 from liveroom.domain.events import Entered, OrderPaid, PaymentReceived
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
 from liveroom.domain.ledger import Balance, Bundle, Transfer
 from liveroom.domain.orders import OrderLine, Product
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
+from liveroom.service.history import StoreHistory
 from liveroom.store import journal, keys, members, posting, rooms, shop, tickets
 from liveroom.store.database import open_store, upgrade
 from liveroom.store.journal import Place
@@ -442,3 +444,25 @@ async def test_upgrading_twice_changes_nothing(url: str) -> None:
     store = await open_store(url)
     assert await store.run(count_follows) == 0
     await store.close()
+
+
+async def test_a_node_that_lost_the_bus_reads_what_it_missed(store: Store) -> None:
+    history = StoreHistory(store)
+    assert await history.positions([]) == {}
+    for _ in range(3):
+        await store.run(lambda tx: journal.append(tx, PLACE, [sold()], new_id=new_id))
+    late = Place(tenant=TENANT, room=ROOM, at=5_000)
+    fact = PaymentReceived(order=OrderId("o"), product=ProductId("p"), title="t", amount=1, nth=1)
+    for place in (PLACE, late):
+        for user in ("u1", "u2"):
+            await store.run(
+                lambda tx, place=place, user=user: journal.append_personal(
+                    tx, place, UserId(user), fact, new_id=new_id
+                )
+            )
+    assert await history.positions([ROOM, RoomId("none")]) == {ROOM: Position("e1", 3)}
+    assert [event.n for event in await history.since(ROOM, 1)] == [2, 3]
+    assert await history.since(RoomId("none"), 0) == []
+    found = await history.personal_since([ROOM], 5_000)
+    assert [(event.to, event.pn) for event in found] == [("u1", 2), ("u2", 2)]
+    assert await history.personal_since([RoomId("none")], 0) == []

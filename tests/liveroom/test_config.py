@@ -90,7 +90,6 @@ def test_addresses_are_read(text: str, address: Address) -> None:
         ("LIVEROOM_SECRET", "short", "32 bytes"),
         ("LIVEROOM_SECRET", "家" * 10, "32 bytes"),
         ("LIVEROOM_STORE", "mysql://x", "sqlite:///"),
-        ("LIVEROOM_BUS", "redis://x", "not built in yet"),
         ("LIVEROOM_BUS", "nats://x", "local:"),
         ("LIVEROOM_ORIGINS", "shop.example", "https://shop.example"),
         ("LIVEROOM_ORIGINS", "https://shop.example/path", "https://shop.example"),
@@ -141,3 +140,9 @@ def test_secrets_are_not_printed_with_the_settings() -> None:
     config = loaded(LIVEROOM_ADMIN_KEY="admin-key-admin-key")
     assert SECRET not in repr(config)
     assert "admin-key" not in repr(config)
+
+
+def test_a_bus_is_local_or_redis_and_its_fault_is_said() -> None:
+    assert loaded(LIVEROOM_BUS="redis+sentinel://a,b/live").bus == "redis+sentinel://a,b/live"
+    with pytest.raises(ConfigError, match="Sentinel's master"):
+        loaded(LIVEROOM_BUS="redis+sentinel://a")

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from liveroom import doctor
 from liveroom.config import Address, Config
 from liveroom.doctor import Verdict, examine, has_wal_reset_bug
+from tests.redis import redis_server
 
 
 @pytest.fixture
@@ -155,3 +157,18 @@ def test_it_says_which_fan_out_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SFU_FANOUT" in doctor.native_fast_path().seen
     monkeypatch.setattr(doctor, "fanout_obstacle", lambda: None)
     assert doctor.native_fast_path().verdict is doctor.Verdict.GOOD
+
+
+def test_a_bus_that_answers_is_named_with_its_version(config: Config) -> None:
+    with redis_server() as server:
+        finding = _by_subject(replace(config, bus=server.url))["bus"]
+
+    assert finding.verdict is Verdict.GOOD
+    assert "Redis 7" in finding.seen
+
+
+def test_a_bus_that_does_not_answer_is_fatal(config: Config) -> None:
+    finding = _by_subject(replace(config, bus="redis://127.0.0.1:1"))["bus"]
+
+    assert finding.verdict is Verdict.FATAL
+    assert "--bus" in finding.advice

@@ -28,6 +28,7 @@ personal_events = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("fact", Text, nullable=False),
+    Index(None, "room", "at"),
 )
 
 outbox = Table(
