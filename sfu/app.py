@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import ifaddr
@@ -221,6 +221,13 @@ class Media:
             return False
         self._desk.close(found, reason, now=self._clock())
         return True
+
+    def end_user(self, room: str, user: str, roles: Collection[str], reason: str) -> int:
+        """End somebody's sessions of some roles in a room (banned); tell how many there were."""
+        found = self._desk.sessions_of(RoomId(room), user, roles)
+        for session in found:
+            self._desk.close(session, reason, now=self._clock())
+        return len(found)
 
     def sessions(self, room: str | None = None) -> int:
         """Return how many sessions a room, or everything, has."""

@@ -31,6 +31,7 @@ from liveroom.edge.listener import Listener, bind
 from liveroom.edge.origins import Origins
 from liveroom.edge.pages import content_policy, page_handlers
 from liveroom.edge.payments import HttpPayments
+from liveroom.edge.revoking import Revoking
 from liveroom.edge.tokens import Tokens
 from liveroom.observe import JOIN_SECONDS, configure_logs, logger
 from liveroom.service.paying import NoPayments
@@ -145,6 +146,8 @@ class App:
         await self._listener.start()
         self._closing.push_async_callback(self._listener.stop)
         self._closing.callback(self._bus.subscribe_all(self._hear))
+        revoking = Revoking(self._gateway.disconnect, self._media.end_user)
+        self._closing.callback(self._bus.subscribe_all(revoking.hear))
         self._tasks = [
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._follow_media(), name="media-events"),

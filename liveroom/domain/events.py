@@ -208,6 +208,59 @@ class Entered:
     tier: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesDeleted:
+    """Lines of danmaku that a keeper of order took off the screens, by event id."""
+
+    KIND: ClassVar[str] = "deleted"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    lines: tuple[EventId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sanctioned:
+    """What somebody was barred from, or is allowed again; `until` None = for good (UTC ms).
+
+    `act`: mute, unmute, kick, ban, unban. `rank` imposed it: whoever stands as high is not
+    bound. Nodes hear it and close the person's sockets and media.
+    """
+
+    KIND: ClassVar[str] = "sanction"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    act: str
+    until: int | None
+    rank: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRulesChanged:
+    """The room's slow mode: one line per person in so many milliseconds, 0 = off."""
+
+    KIND: ClassVar[str] = "chat"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    slow_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineReported:
+    """A line waits for the host's judgement: reported by `count` people, or held back."""
+
+    KIND: ClassVar[str] = "report"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.HOST
+    line: EventId
+    user: UserId
+    name: str
+    text: str
+    count: int
+    held: bool
+    reason: str
+
+
 Fact = (
     GiftSent
     | RitualPerformed
@@ -220,6 +273,10 @@ Fact = (
     | WelcomedBack
     | DanmakuSaid
     | Entered
+    | LinesDeleted
+    | ChatRulesChanged
+    | Sanctioned
+    | LineReported
 )
 
 FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}

@@ -78,6 +78,8 @@ class Connection(ServerConnection):
         self._said_bye = False
         self._is_heard = True
         self._is_pinged = False
+        self.rank = 0
+        """How high its user stands in the room (`domain.moderation`)."""
         self.address = "local"
         self.is_welcome = True
         """Whether its address may have another connection."""

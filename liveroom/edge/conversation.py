@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from liveroom.bus.port import Bus
 from liveroom.domain.actors import Actor, Role
 from liveroom.domain.ids import RoomId
+from liveroom.domain.moderation import rank_of
 from liveroom.domain.refusals import Refused
 from liveroom.edge.audience import Audience, Viewer
 from liveroom.edge.callers import CallerKey, Callers, GatewayLimits
@@ -251,7 +252,8 @@ class Conversation:
         match command:
             case Say(id=id_, text=text):
                 said = await services.talking.say(self._actor, self._room, text, id_)
-                return Ok(id=id_, event=said.id, text=said.text)
+                held = said.held or msgspec.UNSET
+                return Ok(id=id_, event=said.id, text=said.text, held=held)
             case Gift(id=id_, gift=gift, count=count):
                 receipt = await services.gifting.give(self._actor, self._room, gift, count, id_)
                 return Ok(id=id_, event=receipt.id, n=receipt.n, coins_left=receipt.coins_left)
@@ -293,6 +295,7 @@ class Conversation:
             actor = self._verify(hello.token, hello.room)
             if not self._connection.is_open():
                 return
+            self._connection.rank = rank_of(actor.role)
             self._caller = (actor.tenant, actor.user)
             allowance = self._house.callers.enter(self._caller, now=started)
             if allowance is None:

@@ -46,6 +46,8 @@ RETRY_AFTER_S = 1
 DRAIN_BATCHES = 20
 """`move` goes out in so many batches over the first half of the drain."""
 
+RANK_ABOVE_ALL = 1 << 30
+
 Chance = Callable[[], float]
 
 _log = logger(__name__)
@@ -153,10 +155,13 @@ class Gateway:
         audience = self._audiences.get(room)
         return 0 if audience is None else audience.online
 
-    def disconnect(self, room: RoomId, user: UserId, code: int = KICKED) -> int:
-        """Close all of somebody's connections to a room; tell how many there were."""
+    def disconnect(
+        self, room: RoomId, user: UserId, code: int = KICKED, rank: int = RANK_ABOVE_ALL
+    ) -> int:
+        """Close somebody's connections to a room below a rank; tell how many there were."""
         audience = self._audiences.get(room)
-        viewers = [] if audience is None else audience.viewers_of(user)
+        found = [] if audience is None else audience.viewers_of(user)
+        viewers = [viewer for viewer in found if viewer.connection.rank < rank]
         for viewer in viewers:
             viewer.connection.end(code)
         return len(viewers)

@@ -81,6 +81,8 @@ def present_snapshot(
             "followers": snapshot.counters.followers,
         },
     }
+    if snapshot.slow_ms:
+        fields["chat"] = {"slow_ms": snapshot.slow_ms}
     if is_host:
         fields["recognised"] = [present(event) for event in snapshot.recognised]
     return fields
@@ -102,8 +104,11 @@ def welcome(
     if resume is not None and is_resumed:
         offset = resume.offset
         personal = entry.personal if resume.personal is None else resume.personal
+    you = present_card(entry.you)
+    if entry.mute is not None:
+        you["mute"] = {"until": entry.mute.until}
     return Welcome(
-        you=present_card(entry.you),
+        you=you,
         room=present_room(entry.room),
         snapshot=present_snapshot(entry.snapshot, online=online, is_host=is_host, texts=texts),
         epoch=entry.epoch,

@@ -82,7 +82,8 @@ class Sampler:
         durable, cues, texts, enters = _sort(events)
         greeted = [event for event in enters if _is_greeted(event, online)]
         shown_enters = self._choose(greeted, self._enters, now=now)
-        shown_texts = self._choose(texts, self._texts, now=now)
+        said = [event for event in texts if _weight(event) > 0]  # the others were damped
+        shown_texts = self._choose(said, self._texts, now=now)
         shown = {event.id for event in shown_texts}
         hidden = [event for event in texts if event.id not in shown]
         left_out = (

@@ -158,6 +158,7 @@ class Ok(Message, frozen=True, kw_only=True, tag="ok"):
     text: str | UnsetType = UNSET
     n: Number | UnsetType = UNSET
     coins_left: Number | UnsetType = UNSET
+    held: bool | UnsetType = UNSET
 
 
 class No(Message, frozen=True, kw_only=True, tag="no"):

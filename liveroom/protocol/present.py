@@ -11,17 +11,21 @@ from typing import Any, Final
 
 from liveroom.domain.events import (
     BroadcastChanged,
+    ChatRulesChanged,
     DanmakuSaid,
     Entered,
     Event,
     GiftSent,
     LastPurchase,
+    LineReported,
+    LinesDeleted,
     OrderPaid,
     PaymentReceived,
     ProductCard,
     ProductPinned,
     Recognised,
     RitualPerformed,
+    Sanctioned,
     Slot,
     StageChanged,
     WelcomedBack,
@@ -169,6 +173,22 @@ def _enter(fact: Entered) -> Fields:
     return {"user": fact.user, "name": fact.name, "tier": fact.tier}
 
 
+def _deleted(fact: LinesDeleted) -> Fields:
+    return {"lines": list(fact.lines)}
+
+
+def _chat(fact: ChatRulesChanged) -> Fields:
+    return {"slow_ms": fact.slow_ms}
+
+
+def _sanction(fact: Sanctioned) -> Fields:
+    return {"act": fact.act, "until": fact.until, "reason": fact.reason}
+
+
+def _report(fact: LineReported) -> Fields:
+    return asdict(fact)
+
+
 PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     GiftSent: _gift,
     RitualPerformed: _ritual,
@@ -181,5 +201,9 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     WelcomedBack: _welcome_back,
     DanmakuSaid: _danmaku,
     Entered: _enter,
+    LinesDeleted: _deleted,
+    ChatRulesChanged: _chat,
+    Sanctioned: _sanction,
+    LineReported: _report,
 }
 """One for each member of `Fact`."""

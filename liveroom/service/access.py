@@ -12,6 +12,7 @@ from typing import Final
 from liveroom.domain.actors import ANY_ROOM, Actor, Role
 from liveroom.domain.ids import DEFAULT_TENANT, RoomId, TenantId, UserId
 from liveroom.domain.refusals import Refused
+from liveroom.service.standing import Standing
 from liveroom.store import rooms
 from liveroom.store.port import Store
 
@@ -50,8 +51,9 @@ def require_name(actor: Actor) -> None:
 class Access:
     """Answers who may enter where."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, standing: Standing) -> None:
         self._store = store
+        self._standing = standing
         self._doors: OrderedDict[RoomId, Door] = OrderedDict()
 
     async def door(self, room: RoomId) -> Door:
@@ -74,7 +76,10 @@ class Access:
         return known
 
     async def enter(self, actor: Actor, room: RoomId) -> tuple[Actor, Door]:
-        """Let an actor into a room: their tenant is resolved in what is returned."""
+        """Let an actor into a room: their tenant is resolved in what is returned.
+
+        Every command in a room comes through here, so who was kicked or banned can do nothing.
+        """
         door = await self.door(room)
         if actor.tenant not in (None, door.tenant):
             raise Refused("no_such_room")
@@ -82,6 +87,7 @@ class Access:
             raise Refused("other_room")
         if actor.anonymous and not door.anonymous:
             raise Refused("anonymous")
+        await self._standing.admit(actor, door.tenant, room)
         return replace(actor, tenant=door.tenant), door
 
     async def tenant(self, actor: Actor) -> TenantId:

@@ -13,8 +13,11 @@ from liveroom.domain.orders import QUANTITY_MAX
 from liveroom.domain.refusals import Refused
 from liveroom.service.gifting import Gifting
 from liveroom.service.members import Members
+from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
+from liveroom.service.order_commands import ORDER_COMMANDS, Keeping, OrderHandler
 from liveroom.service.recognising import Recognising
+from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Rooms
 from liveroom.service.shopping import Shopping
 
@@ -114,6 +117,14 @@ async def _thank(self: "Asking", ask: Ask, given: UserArguments) -> object:
     return {}
 
 
+def _keeping(handler: OrderHandler) -> Handler:
+    async def handle(self: "Asking", ask: Ask, given: Any) -> object:
+        keeping = Keeping(moderating=self.moderating, reviewing=self.reviewing)
+        return await handler(keeping, ask.actor, ask.room, given)
+
+    return handle
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "follow": Command(Nothing, lambda self, ask, _: self.members.follow(ask.actor, ask.room)),
     "unfollow": Command(Nothing, lambda self, ask, _: self.members.unfollow(ask.actor, ask.room)),
@@ -146,6 +157,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "thank": Command(UserArguments, _thank),
     "end_broadcast": Command(Nothing, _end_broadcast),
     "numbers": Command(Nothing, lambda self, ask, _: self.numbers.of(ask.actor, ask.room)),
+    **{
+        name: Command(arguments, _keeping(handler), listed)
+        for name, (arguments, handler, listed) in ORDER_COMMANDS.items()
+    },
 }
 
 
@@ -155,8 +170,10 @@ class Asking:
 
     gifting: Gifting
     members: Members
+    moderating: Moderating
     numbers: Numbers
     recognising: Recognising
+    reviewing: Reviewing
     rooms: Rooms
     shopping: Shopping
 

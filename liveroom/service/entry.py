@@ -11,6 +11,13 @@ from liveroom.domain.tiers import NextTier, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """Somebody may not speak; `until` None = for good (UTC ms)."""
+
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A person's own card: shown to themselves only.
 
@@ -34,7 +41,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything current in a room at `Entry.offset`; `recognised` is filled for the host only."""
+    """Everything current in a room at `Entry.offset`; `recognised` is filled for the host only.
+
+    `slow_ms`: the room's slow mode, 0 = off.
+    """
 
     stage: tuple[Slot, ...]
     pin: ProductCard | None
@@ -42,6 +52,7 @@ class Snapshot:
     texts: tuple[Event, ...]
     counters: Counters
     recognised: tuple[Event, ...] = ()
+    slow_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +60,8 @@ class Entry:
     """The answer to coming in; `actor` has its tenant resolved, use it for what follows.
 
     `offset` is the room's last `n`, `personal` the person's last `pn` in the room: nothing
-    up to them is to be shown as an event afterwards. `at` is when they came in (UTC ms).
+    up to them is to be shown as an event afterwards. `at` is when they came in (UTC ms). `mute` is
+    set while they may not speak.
     """
 
     actor: Actor
@@ -60,6 +72,7 @@ class Entry:
     offset: int
     personal: int
     at: int = 0
+    mute: Mute | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from liveroom.service.ports import Ports
 from liveroom.service.recognising import Recognising
 from liveroom.service.shopping import Shopping
 from liveroom.service.talking import Talking
-from liveroom.store import keys, tickets
+from liveroom.store import keys, moderation, tickets
 from liveroom.store.port import Transaction
 
 CHECKOUTS_EVERY_MS: Final = 5_000
@@ -62,11 +62,12 @@ class Housekeeping:
             _log.warning("housekeeping put off", why=refused.why)
 
     async def purge(self) -> None:
-        """Forget answers and tickets that nobody can ask for any more."""
+        """Forget answers, tickets, sanctions and reports that count no more."""
         at = self._ports.now_ms()
 
         def command(tx: Transaction) -> None:
             keys.purge(tx, at=at)
             tickets.purge(tx, at=at)
+            moderation.purge(tx, at=at)
 
         await self._ports.store.run(command)

@@ -7,14 +7,16 @@ from typing import Final
 from liveroom.domain.actors import Actor, Role
 from liveroom.domain.events import Event
 from liveroom.domain.ids import DEFAULT_TENANT, RoomId, UserId
+from liveroom.domain.moderation import Bar
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Broadcast, Room, RoomDraft
 from liveroom.service.access import MERCHANTS, Access, Door, require
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.cards import read_cards
-from liveroom.service.entry import Card, Entry, Missed, Snapshot
+from liveroom.service.entry import Card, Entry, Missed, Mute, Snapshot
 from liveroom.service.gathering import Gathering
 from liveroom.service.ports import Ports
+from liveroom.service.standing import Standing
 from liveroom.store import journal, members, rooms
 from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
@@ -47,13 +49,19 @@ class Rooms:
     """Creates rooms and lets people in."""
 
     def __init__(
-        self, ports: Ports, access: Access, heard: Heard, broadcasting: Broadcasting
+        self,
+        ports: Ports,
+        access: Access,
+        heard: Heard,
+        broadcasting: Broadcasting,
+        standing: Standing,
     ) -> None:
         self._ports = ports
         self._access = access
         self._heard = heard
         self._broadcasting = broadcasting
         self._entries: Gathering[Door, Actor, _Read] = Gathering(self._read, identity=id)
+        self._standing = standing
 
     async def create(self, actor: Actor, draft: RoomDraft) -> Room:
         """Create a room of the actor's shop; the same content again returns the room."""
@@ -119,11 +127,14 @@ class Rooms:
         at = self._ports.now_ms()
         actor, door = await self._access.enter(actor, room)
         state, card, somebody = await self._entries.ask(door, actor)
+        order = await self._standing.of(door.tenant, room)
+        mute = order.find(actor.user, Bar.MUTE, role=actor.role, at=at)
         return Entry(
             actor=actor,
             you=card,
+            mute=None if mute is None else Mute(until=mute.until),
             room=state.room,
-            snapshot=self._snapshot(actor, state),
+            snapshot=self._snapshot(actor, state, order.rules.slow_ms),
             epoch=state.epoch,
             offset=state.n,
             personal=0 if somebody is None else somebody.pn,
@@ -159,7 +170,7 @@ class Rooms:
 
         await self._ports.store.run(command)
 
-    def _snapshot(self, actor: Actor, state: RoomState) -> Snapshot:
+    def _snapshot(self, actor: Actor, state: RoomState, slow_ms: int) -> Snapshot:
         room = state.room.id
         likes = max(state.counters.likes, self._heard.likes(room))
         return Snapshot(
@@ -169,6 +180,7 @@ class Rooms:
             texts=self._heard.texts(room),
             counters=replace(state.counters, likes=likes),
             recognised=self._heard.cards(room) if actor.role is Role.HOST else (),
+            slow_ms=slow_ms,
         )
 
     async def missed(

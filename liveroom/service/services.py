@@ -8,15 +8,20 @@ from liveroom.service.asking import Asking
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.gifting import Gifting
 from liveroom.service.housekeeping import Housekeeping
+from liveroom.service.judging import Judging
+from liveroom.service.lines import Lines
 from liveroom.service.members import Members
+from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
 from liveroom.service.ordering import Ordering
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
 from liveroom.service.recognising import Recognising
 from liveroom.service.relay import Relay
+from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Heard, Rooms
 from liveroom.service.shopping import Shopping
+from liveroom.service.standing import Standing
 from liveroom.service.talking import Talking
 from liveroom.service.tickets import Tickets
 
@@ -41,6 +46,8 @@ class Services:
     members: Members
     tickets: Tickets
     asking: Asking
+    moderating: Moderating
+    reviewing: Reviewing
     numbers: Numbers
     broadcasting: Broadcasting
     housekeeping: Housekeeping
@@ -66,13 +73,18 @@ class Services:
 
 def build_services(ports: Ports) -> Services:
     """Wire the services to each other."""
-    access = Access(ports.store)
+    standing = Standing(ports.store, ports.now_ms)
+    access = Access(ports.store, standing)
     profiles = Profiles(ports.store, ports.policy.thresholds)
-    talking = Talking(ports, access, profiles)
+    lines = Lines()
+    ports.bus.subscribe_all(lines.hear)
+    reviewing = Reviewing(ports, access, lines)
+    talking = Talking(ports, access, profiles, Judging(standing, ports.now_ms), reviewing)
+    moderating = Moderating(ports, access, standing, lines)
     recognising = Recognising(ports, access, profiles)
     broadcasting = Broadcasting(ports, access)
     heard = Heard(
-        texts=talking.recent,
+        texts=lines.recent,
         cards=recognising.current,
         likes=talking.likes,
         write_likes=talking.write_likes,
@@ -81,7 +93,7 @@ def build_services(ports: Ports) -> Services:
     shopping = Shopping(ports, access, profiles, Ordering(ports))
     members = Members(ports, access, profiles)
     numbers = Numbers(ports, access, talking)
-    rooms = Rooms(ports, access, heard, broadcasting)
+    rooms = Rooms(ports, access, heard, broadcasting, standing)
     return Services(
         access=access,
         rooms=rooms,
@@ -94,11 +106,15 @@ def build_services(ports: Ports) -> Services:
         asking=Asking(
             gifting=gifting,
             members=members,
+            moderating=moderating,
             numbers=numbers,
             recognising=recognising,
+            reviewing=reviewing,
             rooms=rooms,
             shopping=shopping,
         ),
+        moderating=moderating,
+        reviewing=reviewing,
         numbers=numbers,
         broadcasting=broadcasting,
         housekeeping=Housekeeping(ports, talking, recognising, shopping, broadcasting),

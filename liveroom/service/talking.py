@@ -16,8 +16,10 @@ from liveroom.domain.recognition import Profile
 from liveroom.domain.refusals import Refused
 from liveroom.domain.tiers import Tier, rank
 from liveroom.service.access import Access, require_name
+from liveroom.service.judging import Judging
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
+from liveroom.service.reviewing import Reviewing
 from liveroom.store import journal, rooms
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
@@ -26,8 +28,6 @@ LIKES_PER_COMMAND_MAX: Final = 100
 """Likes one command may carry; more are refused as invalid."""
 LIKES_WRITTEN_MS: Final = 2_000
 """How often likes are written down."""
-TEXTS_KEPT_MAX: Final = 50
-"""Lines of danmaku somebody who comes in is shown."""
 TALKS_MAX: Final = 10_000
 """Rooms whose talk is remembered; the one silent longest is forgotten (its likes are kept)."""
 RATE_WINDOW_MS: Final = 10_000
@@ -36,10 +36,14 @@ RATE_WINDOW_MS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A published line of danmaku: its event id and the text as others see it."""
+    """A line of danmaku: its event id and the text as others see it.
+
+    `held`: a keeper of order looks at it first.
+    """
 
     id: EventId
     text: str
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -47,7 +51,6 @@ class _Talk:
     tenant: TenantId
     likes: int
     unwritten: int = 0
-    texts: deque[Event] = field(default_factory=lambda: deque(maxlen=TEXTS_KEPT_MAX))
     seconds: deque[tuple[int, int]] = field(
         default_factory=lambda: deque(maxlen=RATE_WINDOW_MS // 1_000)
     )
@@ -78,32 +81,49 @@ def weight_of(profile: Profile) -> float:
 class Talking:
     """Publishes what people say and like."""
 
-    def __init__(self, ports: Ports, access: Access, profiles: Profiles) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        access: Access,
+        profiles: Profiles,
+        judging: Judging,
+        reviewing: Reviewing,
+    ) -> None:
         self._ports = ports
         self._access = access
         self._profiles = profiles
+        self._judging = judging
+        self._reviewing = reviewing
         self._talks: OrderedDict[RoomId, _Talk] = OrderedDict()
         self._written_at = 0
 
     async def say(self, actor: Actor, room: RoomId, text: str, cid: str | None) -> Said:
-        """Publish a line that was cleaned already."""
+        """Publish a line that was cleaned already, as far as the room's order lets it.
+
+        Raises:
+            Refused: what `Judging.judge` refuses.
+
+        """
         actor, door = await self._access.enter(actor, room)
         require_name(actor)
+        judged = await self._judging.judge(actor, door, text)
         profile = await self._profiles.of(door.tenant, room, actor.user)
         fact = DanmakuSaid(
             user=actor.user,
             name=actor.name or profile.name,
-            text=text,
+            text=judged.text,
             badge=badge_of(actor.role, profile.tier),
-            weight=weight_of(profile),
+            weight=weight_of(profile) * judged.weight,
         )
         at = self._ports.now_ms()
         event = Event(id=EventId(self._ports.new_id()), room=room, at=at, fact=fact, cid=cid)
+        if judged.held:
+            await self._reviewing.hold(door, event)
+            return Said(id=event.id, text=judged.text, held=True)
         talk = await self._talk(room, door.tenant)
-        talk.texts.append(event)
         talk.count_message(at)
         await self._ports.bus.publish(Publication(room, (event,)))
-        return Said(id=event.id, text=text)
+        return Said(id=event.id, text=judged.text)
 
     async def like(self, actor: Actor, room: RoomId, count: int) -> int:
         """Add likes and return the room's total."""
@@ -115,11 +135,6 @@ class Talking:
         talk.unwritten += count
         await self._ports.bus.publish(Publication(room, likes=count))
         return talk.likes
-
-    def recent(self, room: RoomId) -> tuple[Event, ...]:
-        """List the last lines of a room, oldest first."""
-        talk = self._talks.get(room)
-        return tuple(talk.texts) if talk else ()
 
     def likes(self, room: RoomId) -> int:
         """Count a room's likes as far as this process heard; 0 when it heard none."""

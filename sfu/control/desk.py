@@ -8,7 +8,7 @@ No sockets and no clock.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sfu.config import MediaConfig
 from sfu.control.admission import Admission
@@ -179,6 +179,14 @@ class Desk:
     def session(self, session_id: SessionId) -> Session | None:
         """Return a session by id."""
         return self._sessions.get(session_id)
+
+    def sessions_of(self, room: RoomId, user: str, roles: Collection[str]) -> list[Session]:
+        """List somebody's sessions in a room that were opened in one of some roles."""
+        return [
+            session
+            for session in self._sessions.values()
+            if session.room == room and session.user == user and session.role in roles
+        ]
 
     def receive_check(self, data: bytes, address: Address, *, now: float) -> None:
         """Take a STUN datagram; only a genuine check is answered, all else is dropped."""

@@ -177,6 +177,20 @@ async def test_ending_a_session_stops_its_packets(server: Server) -> None:
     assert server.media.stats().engine.packets_out == out
 
 
+async def test_ending_somebody_ends_their_sessions_in_that_room_and_role(server: Server) -> None:
+    _, first = await server.open("whep", user="troll", role="viewer")
+    _, second = await server.open("whep", user="troll", role="viewer")
+    _, other = await server.open("whep", user="ming", role="viewer")
+    assert server.media.end_user("r2", "troll", {"viewer"}, "ban") == 0
+    assert server.media.end_user("r1", "troll", {"guest"}, "ban") == 0
+    assert server.media.end_user("r1", "troll", {"viewer", "guest"}, "ban") == 2
+    assert [server.media.session_stats(one) is None for one in (first, second, other)] == [
+        True,
+        True,
+        False,
+    ]
+
+
 async def test_an_ice_restart_keeps_media_flowing_to_the_new_address(server: Server) -> None:
     host, _ = await server.publisher()
     viewer, session = await server.viewer()

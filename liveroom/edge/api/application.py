@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
 from liveroom.domain.refusals import Refused
-from liveroom.edge.api import gifts, health, media, members, rooms, sessions, shop
+from liveroom.edge.api import gifts, health, media, members, moderation, rooms, sessions, shop
 from liveroom.edge.api.access import acting, authenticate, find_room, owned, permit, settled
 from liveroom.edge.api.backend import Backend
 from liveroom.edge.api.documents import docs_page, openapi
@@ -63,6 +63,7 @@ ROWS: tuple[Row, ...] = (
     *members.ROWS,
     *gifts.ROWS,
     *sessions.ROWS,
+    *moderation.ROWS,
     Row(
         method="GET",
         path="/openapi.json",

@@ -58,6 +58,7 @@ async def _admit(backend: Backend, kind: str, room: str, headers: Mapping[str, s
     assert claims is not None
     place = await find_room(backend, room)
     actor = owned(acting(claims, headers), place)
+    await backend.services.access.enter(actor, place.id)  # not who was kicked or banned
     if kind == "whip":
         check_publisher(backend, actor, place.id)
     return actor

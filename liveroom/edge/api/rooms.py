@@ -23,9 +23,9 @@ from liveroom.edge.api.table import (
     Title,
     Url,
 )
+from liveroom.edge.welcoming import present_snapshot
 from liveroom.observe import JOIN_SECONDS
-from liveroom.protocol.present import present, present_product, present_room, present_slot
-from liveroom.service.entry import Entry
+from liveroom.protocol.present import present_room
 
 ANONYMOUS_TTL_S = 12 * 60 * 60
 """How long a visitor without a token may watch before joining again."""
@@ -211,7 +211,11 @@ async def join(call: Call) -> Joined:
         whip_url=f"{base}/whip" if publishes else UNSET,
         ice_servers=[],
         room=_shown(call, entry.room),
-        snapshot=present_snapshot(entry, online=backend.online(room.id)),
+        snapshot=present_snapshot(
+            entry.snapshot,
+            online=backend.online(room.id),
+            is_host=bool(entry.snapshot.recognised),
+        ),
         resume=Resume(epoch=entry.epoch, offset=entry.offset, personal=entry.personal),
         token=token or UNSET,
     )
@@ -242,25 +246,6 @@ def _visitor(call: Call) -> tuple[Actor, str]:
 
 def _shown(call: Call, room: Room) -> dict[str, Any]:
     return present_room(room) | {"online": call.backend.online(room.id)}
-
-
-def present_snapshot(entry: Entry, *, online: int) -> dict[str, Any]:
-    """Make the map of everything current in a room, as the websocket's welcome has it."""
-    snapshot = entry.snapshot
-    shown: dict[str, Any] = {
-        "stage": [present_slot(slot) for slot in snapshot.stage],
-        "pin": present_product(snapshot.pin),
-        "rounds": [present(event) for event in snapshot.rounds],
-        "counters": {
-            "online": online,
-            "likes": snapshot.counters.likes,
-            "followers": snapshot.counters.followers,
-        },
-        "texts": [present(event) for event in snapshot.texts],
-    }
-    if snapshot.recognised:
-        shown["recognised"] = [present(event) for event in snapshot.recognised]
-    return shown
 
 
 ROWS = (

@@ -5,6 +5,7 @@ and the access tests are made from them, so none can be forgotten. Handlers are 
 functions of a `Call`; they know no web framework.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -97,6 +98,13 @@ class Call:
         """Return the room of a route that names one."""
         assert self.room is not None
         return self.room
+
+    def path_id(self, name: str, code: str) -> str:
+        """Return another id that the path names; what cannot be one is refused with `code`."""
+        value = self.path[name]
+        if re.search(ID_PATTERN, value) is None:
+            raise Refused(code)
+        return value
 
     def idempotency_key(self) -> str:
         """Return the key of a route that requires one."""

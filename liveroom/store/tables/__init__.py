@@ -5,6 +5,13 @@ a test compares the two.
 """
 
 from liveroom.store.tables.base import metadata
+from liveroom.store.tables.moderation import (
+    audit,
+    chat_rules,
+    reports,
+    sanctions,
+    words,
+)
 from liveroom.store.tables.money import accounts, bundles, combos, ledger_lines
 from liveroom.store.tables.news import events, idempotency, outbox, personal_events
 from liveroom.store.tables.people import follows, members, room_members, tickets, visits
@@ -13,8 +20,10 @@ from liveroom.store.tables.shop import checkouts, order_lines, orders, products
 
 __all__ = [
     "accounts",
+    "audit",
     "broadcasts",
     "bundles",
+    "chat_rules",
     "checkouts",
     "combos",
     "events",
@@ -28,9 +37,12 @@ __all__ = [
     "outbox",
     "personal_events",
     "products",
+    "reports",
     "room_counters",
     "room_members",
     "rooms",
+    "sanctions",
     "tickets",
     "visits",
+    "words",
 ]

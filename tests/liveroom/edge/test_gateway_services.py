@@ -17,6 +17,7 @@ from liveroom.domain.orders import OrderDraft, OrderLine, Product
 from liveroom.domain.rooms import RoomDraft
 from liveroom.edge.callers import GatewayLimits
 from liveroom.edge.gateway import Gateway
+from liveroom.edge.revoking import Revoking
 from liveroom.protocol.messages import No, Ok
 from liveroom.service.ports import Ports
 from liveroom.service.services import Services, build_services
@@ -34,6 +35,11 @@ class RealHouse(House):
         super().__init__(gateway, FakeServices(LocalBus()))
         self.services = services
         self.opened_at = now_ms()
+        self.media_ended: list[tuple[str, bool, str]] = []
+
+    def end_media(self, _room: RoomId, user: UserId, roles: frozenset[str], why: str) -> int:
+        self.media_ended.append((user, "viewer" in roles, why))
+        return 1
 
     async def member(self, user: str, *, coins: int = 0) -> None:
         draft = MemberDraft(id=UserId(user), name=user.title(), age_band=AgeBand.ADULT, coins=coins)
@@ -67,6 +73,7 @@ async def real_house(folder: Path) -> AsyncIterator[RealHouse]:
     await services.start()
     await gateway.start("127.0.0.1", 0)
     house = RealHouse(gateway, services)
+    bus.subscribe_all(Revoking(gateway.disconnect, house.end_media).hear)
     try:
         await services.rooms.create(MERCHANT, RoomDraft(id=ROOM, title="Room", host=UserId("anna")))
         product = Product(id=ProductId("lip"), title="口红", price=990)

@@ -24,6 +24,7 @@ ROOM, SHOP = "r1", "shop-1"
 ALL: Final = frozenset(str(role) for role in Role)
 MERCHANTS: Final = frozenset({"merchant", "admin"})
 HOST: Final = frozenset({"host"})
+KEEPERS: Final = MERCHANTS | HOST | {"moderator"}
 CUSTOMERS: Final = frozenset({"viewer", "guest"})
 
 
@@ -107,6 +108,26 @@ MATRIX: dict[tuple[str, str], Cell] = {
     ("POST", "/v1/rooms/{room}/gifts"): Cell(
         roles=CUSTOMERS, body={"gift": "rose", "count": 1}, key=True, scoped=True, tenant=True
     ),
+    ("POST", "/v1/rooms/{room}/sanctions"): Cell(
+        roles=KEEPERS, body={"do": "mute", "user": "new"}, scoped=True, tenant=True
+    ),
+    ("GET", "/v1/rooms/{room}/sanctions"): Cell(roles=KEEPERS, scoped=True, tenant=True),
+    ("DELETE", "/v1/rooms/{room}/lines/{line}"): Cell(roles=KEEPERS, scoped=True, tenant=True),
+    ("GET", "/v1/rooms/{room}/rules"): Cell(roles=KEEPERS, scoped=True, tenant=True),
+    ("PUT", "/v1/rooms/{room}/rules"): Cell(
+        roles=MERCHANTS | HOST, body={"repeats": 0}, scoped=True, tenant=True
+    ),
+    ("GET", "/v1/rooms/{room}/words"): Cell(roles=MERCHANTS | HOST, scoped=True, tenant=True),
+    ("POST", "/v1/rooms/{room}/words"): Cell(
+        roles=MERCHANTS | HOST, body={"add": [{"word": "spam"}]}, scoped=True, tenant=True
+    ),
+    ("GET", "/v1/words"): Cell(roles=MERCHANTS),
+    ("POST", "/v1/words"): Cell(roles=MERCHANTS, body={"add": [{"word": "spam"}]}),
+    ("GET", "/v1/rooms/{room}/reports"): Cell(roles=KEEPERS, scoped=True, tenant=True),
+    ("POST", "/v1/rooms/{room}/reports/{line}"): Cell(
+        roles=KEEPERS, body={"verdict": "dismissed"}, scoped=True, tenant=True
+    ),
+    ("GET", "/v1/rooms/{room}/audit"): Cell(roles=KEEPERS, scoped=True, tenant=True),
     **{
         (method, f"/v1/rooms/{{room}}/{kind}{session}"): cell
         for kind, cell in (("whip", WHIP), ("whep", WHEP))
@@ -186,6 +207,7 @@ class Asker:
         if cell.key:
             kwargs["key"] = f"key{self._asked}"
         address = path.replace("{room}", ROOM).replace("{session}", "s").replace("{name}", "x.js")
+        address = address.replace("{line}", "line1")
         answer = await self._house.ask(
             method, address, token=token, headers=headers or {}, **kwargs
         )

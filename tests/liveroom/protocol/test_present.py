@@ -9,6 +9,7 @@ import pytest
 from liveroom.domain.events import (
     Audience,
     BroadcastChanged,
+    ChatRulesChanged,
     DanmakuSaid,
     Delivery,
     Entered,
@@ -16,12 +17,15 @@ from liveroom.domain.events import (
     Fact,
     GiftSent,
     LastPurchase,
+    LineReported,
+    LinesDeleted,
     OrderPaid,
     PaymentReceived,
     ProductCard,
     ProductPinned,
     Recognised,
     RitualPerformed,
+    Sanctioned,
     Slot,
     StageChanged,
     WelcomedBack,
@@ -56,6 +60,18 @@ FACTS: list[Fact] = [
     WelcomedBack(tier="gold", orders=3, visits=2, name="小明", last=LAST),
     DanmakuSaid(user=USER, name="小明", text="hi", badge="gold", weight=3.5),
     Entered(user=USER, name="小明", tier="gold"),
+    LinesDeleted(lines=(EventId("l1"),)),
+    Sanctioned(act="mute", until=9, rank=2, reason="spam"),
+    ChatRulesChanged(slow_ms=5_000),
+    LineReported(
+        line=EventId("l1"),
+        user=USER,
+        name="小明",
+        text="hi",
+        count=2,
+        held=False,
+        reason="spam",
+    ),
 ]
 
 SPENDING = {"amount", "value", "weight", "spent", "revenue", "coins", "gift_coins", "balance"}
@@ -109,6 +125,10 @@ def test_nobody_elses_spending_is_shown(fact: Fact) -> None:
         (FACTS[8], {"tier", "orders", "visits", "name", "last"}),
         (FACTS[9], {"user", "name", "text", "badge"}),
         (FACTS[10], {"user", "name", "tier"}),
+        (FACTS[11], {"lines"}),
+        (FACTS[12], {"act", "until", "reason"}),
+        (FACTS[13], {"slow_ms"}),
+        (FACTS[14], {"line", "user", "name", "text", "count", "held", "reason"}),
     ],
     ids=lambda value: getattr(value, "KIND", ""),
 )

@@ -6,6 +6,7 @@ from liveroom.domain.actors import ANY_ROOM, Actor, Role
 from liveroom.domain.ids import DEFAULT_TENANT, RoomId, TenantId, UserId
 from liveroom.service import access as access_module
 from liveroom.service.access import MERCHANTS, Access, require
+from liveroom.service.standing import Standing
 from tests.house import ROOM, House, merchant_actor, refusal, viewer
 
 
@@ -34,7 +35,7 @@ async def test_a_room_is_read_once_and_forgotten_over_the_bound(
     monkeypatch.setattr(access_module, "DOORS_MAX", 2)
     for id in ("r2", "r3"):
         await house.make_room(id)
-    access, reads = Access(house.store), 0
+    access, reads = Access(house.store, Standing(house.store, house.clock)), 0
     run = house.store.run
 
     async def counted(command: object) -> object:

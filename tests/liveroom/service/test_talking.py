@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from liveroom.domain.actors import Actor, Role
-from liveroom.domain.ids import RoomId, UserId
-from liveroom.service.talking import TEXTS_KEPT_MAX
+from liveroom.domain.ids import UserId
 from tests.house import ROOM, Clock, House, host, merchant_actor, open_house, refusal, viewer
 
 
@@ -48,14 +47,6 @@ async def test_who_may_not_talk_or_like(house: House, actor: Actor, code: str) -
     assert await refusal(say(house, actor)) == code
     assert await refusal(house.services.talking.like(actor, ROOM, 1)) == code
     assert (house.heard, house.likes) == ([], 0)
-
-
-async def test_the_last_lines_are_remembered_but_no_more(house: House) -> None:
-    for i in range(TEXTS_KEPT_MAX + 5):
-        await say(house, text=str(i))
-    kept = [event.fact.text for event in house.services.talking.recent(ROOM)]
-    assert kept == [str(i) for i in range(5, TEXTS_KEPT_MAX + 5)]
-    assert house.services.talking.recent(RoomId("quiet")) == ()
 
 
 async def test_likes_add_up_and_survive_a_restart(tmp_path: Path) -> None:
