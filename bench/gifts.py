@@ -29,7 +29,7 @@ from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import RoomDraft
 from liveroom.service.ports import Ports
 from liveroom.service.services import Services, build_services
-from liveroom.store import posting
+from liveroom.store import auditing
 from liveroom.store.database import open_store, upgrade
 from liveroom.store.port import OUTBOX_WRITTEN, Store, Transaction
 from tests.postgres import BINARIES, cluster
@@ -171,7 +171,7 @@ async def measure(name: str, url: str, plan: Plan, *, bare: bool = True) -> Meas
         writes = store.writes - writes
         await services.relay.drain()
         _check(run)
-        faults = await store.run(posting.audit)
+        faults = await store.run(auditing.audit)
         if faults:
             raise GiftsFailed(f"{name}: {faults[0]}")
     finally:

@@ -57,7 +57,7 @@ class _Gift:
             {"of_tenant": TENANT, "of_id": wallet},
             {"tenant": TENANT, "id": self.id, "cause": "gift:rose", "ref": self.id, "at": at},
             [
-                {**line, "account": "host:h:coins:earned", "amount": 1, **nothing},
+                {**line, "account": "host:h:coins:pending", "amount": 1, **nothing},
                 {**line, "account": "platform:coins:fee", "amount": 1, **nothing},
                 {**line, "account": wallet, "amount": -2, "balance": n, "version": n},
             ],

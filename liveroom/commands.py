@@ -7,12 +7,15 @@ settings and exit codes, nothing else.
 import asyncio
 import inspect
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from liveroom import minting
 from liveroom.config import Config, ConfigError, load, settings
+
+if TYPE_CHECKING:
+    from liveroom.store.auditing import Verified
 
 program = typer.Typer(
     name="liveroom",
@@ -104,6 +107,43 @@ def upgrade(
     except StoreUnusableError as error:
         _fail(str(error))
     typer.echo(f"{_shown(config.store)} is up to date.")
+
+
+@database.command()
+def verify(
+    store: Annotated[
+        str | None, typer.Option(help="Database. [env: LIVEROOM_STORE]", show_default=False)
+    ] = None,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Print the last hash of every account.")
+    ] = False,
+) -> None:
+    """Check the whole ledger: sums, balances, hash chains, lots, holds. Exit 1 at a fault."""
+    config = _config({"store": store}, needs_keys=False)
+    from liveroom.store.auditing import verify as check
+    from liveroom.store.database import open_store
+    from liveroom.store.port import StoreUnusableError
+
+    async def run() -> "Verified":
+        opened = await open_store(config.store)
+        try:
+            return await opened.run(check)
+        finally:
+            await opened.close()
+
+    try:
+        found = asyncio.run(run())
+    except StoreUnusableError as error:
+        _fail(str(error))
+    for fault in found.faults:
+        typer.echo(fault, err=True)
+    for (tenant, account), head in sorted(found.heads.items()) if heads else ():
+        typer.echo(f"{head} {tenant} {account}")
+    typer.echo(
+        f"{found.bundles} bundles, {found.lines} lines, {len(found.heads)} chains, "
+        f"{len(found.faults)} faults."
+    )
+    raise typer.Exit(1 if found.faults else 0)
 
 
 def _shown(store: str) -> str:

@@ -46,6 +46,8 @@ REFUSALS: dict[str, Refusal] = {
     "host_live": Refusal(409, "Another host is live in this room; wait until they have ended."),
     "not_enough_coins": Refusal(409, "Not enough coins; top up and try again."),
     "not_enough_points": Refusal(409, "Not enough points."),
+    "used_up": Refusal(409, "Used up: there is no more of it."),
+    "hold_ended": Refusal(409, "The reservation has ended already; start again."),
     "out_of_stock": Refusal(409, "Sold out; choose another product."),
     "twin_in_flight": Refusal(409, "The same command is still being carried out; ask again."),
     # wrong input

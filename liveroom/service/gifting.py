@@ -14,7 +14,7 @@ from liveroom.domain.actors import Actor
 from liveroom.domain.events import GiftSent
 from liveroom.domain.gifts import CATALOGUE, Combo, Gift
 from liveroom.domain.ids import EventId, RoomId, UserId
-from liveroom.domain.ledger import Account, Bundle, Transfer, split
+from liveroom.domain.ledger import Account, Bundle, Transfer, chart, split
 from liveroom.domain.members import may_pay
 from liveroom.domain.refusals import Refused
 from liveroom.observe import LEDGER_TRANSFERS
@@ -146,7 +146,7 @@ class Gifting:
                 answers[index] = lines
                 continue
             one = asked[index]
-            left = lines[posting.wallet_of(one.actor.user).id].balance
+            left = lines[chart.wallet_of(one.actor.user).id].balance
             paid[index] = _Paid(one, givers[one.actor.user].name(one.actor.name), left)
         answers_paid = self._show(tx, place, list(paid.values()))
         for index, receipt in zip(paid, answers_paid, strict=True):
@@ -156,9 +156,9 @@ class Gifting:
     def _bundle(self, door: Door, asked: _Asked) -> Bundle:
         """Split the price between host and platform."""
         policy = self._ports.policy
-        wallet = posting.wallet_of(asked.actor.user)
-        earner = posting.earnings_of(door.host or f"room:{door.room}")
-        ends: tuple[Account, ...] = (earner, posting.PLATFORM)
+        wallet = chart.wallet_of(asked.actor.user)
+        earner = chart.pending_of(door.host or f"room:{door.room}")
+        ends: tuple[Account, ...] = (earner, chart.PLATFORM)
         shares = split(asked.price, (policy.host_share, policy.platform_share))
         return Bundle(
             id=self._ports.new_id(),

@@ -5,7 +5,7 @@ from typing import Any
 
 from liveroom.domain.actors import ANY_ROOM, Actor, AgeBand
 from liveroom.domain.ids import RoomId, TenantId
-from liveroom.domain.ledger import Bundle, Transfer
+from liveroom.domain.ledger import Bundle, Transfer, chart
 from liveroom.domain.members import (
     COINS_MAX,
     FollowState,
@@ -81,8 +81,8 @@ class Members:
         if draft.coins:
             if not is_new:
                 raise Refused("exists", "Coins are an opening balance: only for a new member.")
-            wallet = posting.wallet_of(draft.id)
-            opening = Transfer(posting.ISSUER, wallet, draft.coins)
+            wallet = chart.wallet_of(draft.id)
+            opening = Transfer(chart.ISSUER, wallet, draft.coins)
             bundle = Bundle(id=self._ports.new_id(), cause="opening", ref=key, transfers=(opening,))
             posting.post_bundle(tx, tenant, bundle, at=at)
         members.change(tx, tenant, draft.id, _changes(draft))
@@ -176,7 +176,7 @@ class Members:
         require_name(actor)
         tenant = await self._access.tenant(actor)
         before = _version_of(cursor)
-        wallet = posting.wallet_of(actor.user)
+        wallet = chart.wallet_of(actor.user)
         rows = await self._ports.store.run(
             lambda tx: posting.lines_of(tx, tenant, wallet, before=before)
         )

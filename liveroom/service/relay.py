@@ -19,6 +19,7 @@ from liveroom.domain.ids import RoomId
 from liveroom.observe import logger
 from liveroom.store import journal
 from liveroom.store.port import Store
+from liveroom.store.steps import reached
 
 RETRY_S: Final = 1.0
 """The pause after the bus or the store failed."""
@@ -76,7 +77,9 @@ class Relay:
         pending = await self._store.run(partial(journal.advance, seqs=self._published))
         self._published = []
         for publication in by_room([one.event for one in pending]):
+            reached("before_publish")
             await self._bus.publish(publication)
+            reached("after_publish")
         self._published = [one.seq for one in pending]
         return len(pending)
 

@@ -24,6 +24,7 @@ from liveroom.store.port import (
     StoreUnusableError,
     Transaction,
 )
+from liveroom.store.steps import reached
 
 CONNECTIONS_MAX: Final = 10
 """Connections of one process; commands beyond them wait."""
@@ -127,6 +128,8 @@ class PostgresStore:
 
         async with self._engine.begin() as connection:
             result, wrote = await connection.run_sync(work)
+            reached("before_commit")
+        reached("after_commit")
         if wrote and self.on_written is not None:
             self.on_written()
         return result

@@ -1,54 +1,44 @@
-"""The stored ledger: posts a bundle that the domain decided, and guards the floors again.
+"""The stored ledger: posts bundles that the domain decides, and guards the floors again.
 
 Accounts with a floor have a balance row, locked in order of names; the others are only
-lines, so that two gifts to one host never wait for each other.
+lines, so that two gifts to one host never wait for each other. Lots are read only where an
+account has some. For whoever builds on it:
+
+- `post_bundle` (or `post_bundles`, several at once) inside the command whose effect it is;
+  the command's idempotency key (`store/keys`) is in the same transaction.
+- Money in: `Transfer(issuer, wallet, amount, Terms(expires_at, funder, cost))` opens a lot.
+- Money set aside: `store/holds`. Money undone: `store/reversing`.
+- `balance_of` says what an account holds, `spendable_of` what of it has not expired.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from liveroom.domain.ids import TenantId, UserId
-from liveroom.domain.ledger import (
-    NOTHING,
-    Account,
-    Balance,
-    Bundle,
-    Line,
-    post,
-)
+from liveroom.domain.ledger import NOTHING, Account, Balance, Bundle, Line, chart, lots, post
+from liveroom.domain.ledger.chain import genesis
 from liveroom.domain.refusals import Refused
 from liveroom.store.dialect import insert_new_rows, write_rows
+from liveroom.store.lots import Shelves, lots_of
 from liveroom.store.port import Transaction
+from liveroom.store.steps import reached
 from liveroom.store.tables import accounts, bundles, ledger_lines
 
 PAGE = 50
 """Lines of one page of somebody's ledger."""
 
-
-def wallet_of(user: UserId) -> Account:
-    """Name somebody's coin wallet: it never goes below zero."""
-    return Account(f"user:{user}", "coins", "wallet", floor=0)
-
-
-def earnings_of(host: str) -> Account:
-    """Name what a host earns from gifts."""
-    return Account(f"host:{host}", "coins", "earned")
-
-
-PLATFORM = Account("platform", "coins", "fee")
-ISSUER = Account("issuer", "coins", "issued")
-
-
 _THIS = (accounts.c.tenant == bindparam("of_tenant"), accounts.c.id == bindparam("of_account"))
-_BALANCE = select(accounts.c.balance, accounts.c.version).where(*_THIS)
+_BALANCE = select(accounts.c.balance, accounts.c.version, accounts.c.head).where(*_THIS)
 _COINS = select(accounts.c.id, accounts.c.balance).where(
     accounts.c.tenant == bindparam("of_tenant"),
     accounts.c.id.in_(bindparam("of_accounts", expanding=True)),
 )
 _LOCKED_BALANCES = (
     select(accounts.c.id, accounts.c.balance, accounts.c.version)
+    .add_columns(accounts.c.head, accounts.c.lotted)
     .where(accounts.c.tenant == bindparam("of_tenant"))
     .where(accounts.c.id.in_(bindparam("of_accounts", expanding=True)))
     .order_by(accounts.c.id)
@@ -58,25 +48,40 @@ _FOLLOW_ON = (
     update(accounts)
     .where(*_THIS, accounts.c.version == bindparam("after_version"))
     .where(accounts.c.balance + bindparam("by") == bindparam("new_balance"))
-    .values(balance=bindparam("new_balance"), version=bindparam("new_version"))
+    .values(
+        balance=bindparam("new_balance"),
+        version=bindparam("new_version"),
+        head=bindparam("new_head"),
+        lotted=bindparam("has_lots"),
+    )
 )
 _NEW_BUNDLE = insert(bundles)
 _NEW_LINES = insert(ledger_lines)
 
 
-def _this(tenant: TenantId, account: Account) -> dict[str, Any]:
-    return {"of_tenant": tenant, "of_account": account.id}
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Guarded accounts under their locks: what they hold, and which of them have lots."""
+
+    balances: dict[str, Balance]
+    lotted: frozenset[str]
 
 
 def balance_of(tx: Transaction, tenant: TenantId, account: Account) -> Balance:
     """Read what a guarded account holds."""
-    row = tx.execute(_BALANCE, _this(tenant, account)).first()
-    return Balance(row.balance, row.version) if row else NOTHING
+    row = tx.execute(_BALANCE, {"of_tenant": tenant, "of_account": account.id}).first()
+    return Balance(row.balance, row.version, row.head) if row else NOTHING
+
+
+def spendable_of(tx: Transaction, tenant: TenantId, account: Account, *, at: int) -> int:
+    """Read how much of a guarded account can be spent: expired lots cannot."""
+    balance = balance_of(tx, tenant, account).amount
+    return lots.spendable(lots_of(tx, tenant, account), balance, at=at)
 
 
 def coins_of(tx: Transaction, tenant: TenantId, users: Collection[UserId]) -> dict[UserId, int]:
     """Read what people's wallets hold."""
-    wallets = {wallet_of(user).id: user for user in users}
+    wallets = {chart.wallet_of(user).id: user for user in users}
     these = {"of_tenant": tenant, "of_accounts": list(wallets)}
     held = {wallets[row.id]: int(row.balance) for row in tx.execute(_COINS, these)}
     return {user: held.get(user, 0) for user in users}
@@ -102,48 +107,55 @@ def post_bundles(
 
     A refused bundle writes nothing; those after it go on from where it found the accounts.
     """
-    ends = (end for bundle in posting for t in bundle.transfers for end in (t.debit, t.credit))
-    guarded = {end.id: end for end in ends if end.floor is not None}
-    before = _lock(tx, tenant, guarded)
-    balances = dict(before)
-    posted: list[dict[str, Line] | Refused] = []
+    locked = lock(
+        tx, tenant, (end for one in posting for t in one.transfers for end in (t.debit, t.credit))
+    )
+    shelves = Shelves(tx, tenant, locked.lotted, posting)
+    balances, lotted = dict(locked.balances), set(locked.lotted)
+    answers: list[dict[str, Line] | Refused] = []
     heads: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for bundle in posting:
         try:
-            lines = post(balances, bundle)
+            posted = post(balances, bundle, at=at, shelf=shelves.of(bundle))
         except Refused as refused:
-            posted.append(refused)
+            answers.append(refused)
             continue
-        for line in lines:
+        for line in posted.lines:
             if line.account.floor is not None:
-                balances[line.account.id] = Balance(line.balance, line.version)
+                balances[line.account.id] = line.after
             rows.append(_row_of(tenant, bundle, line))
-        heads.append(
-            {"tenant": tenant, "id": bundle.id, "cause": bundle.cause, "ref": bundle.ref, "at": at}
-        )
-        posted.append({line.account.id: line for line in lines})
+        lotted |= shelves.apply(bundle, posted.moves)
+        heads.append(_head_of(tenant, bundle, at))
+        answers.append({line.account.id: line for line in posted.lines})
     if heads:
-        _write_balances(tx, tenant, before, balances)
+        reached("before_insert")
+        _write_balances(tx, tenant, locked, balances, lotted)
         write_rows(tx, _NEW_BUNDLE, heads)
         write_rows(tx, _NEW_LINES, rows)
-    return posted
+        shelves.write()
+        reached("after_insert")
+    return answers
 
 
-def _lock(tx: Transaction, tenant: TenantId, guarded: Mapping[str, Account]) -> dict[str, Balance]:
+def lock(tx: Transaction, tenant: TenantId, touched: Iterable[Account]) -> Locked:
     """Lock guarded accounts in order of their names, and open those that are missing."""
+    guarded = {account.id: account for account in touched if account.floor is not None}
     if not guarded:
-        return {}
+        return Locked({}, frozenset())
     this = {"of_tenant": tenant, "of_accounts": sorted(guarded)}
-    found = {
-        row.id: Balance(row.balance, row.version) for row in tx.execute(_LOCKED_BALANCES, this)
-    }
-    missing = [guarded[id] for id in sorted(guarded) if id not in found]
+    rows = list(tx.execute(_LOCKED_BALANCES, this))
+    known = {row.id for row in rows}
+    missing = [guarded[id] for id in sorted(guarded) if id not in known]
     if missing:
         insert_new_rows(tx, accounts, [_opened(tenant, account) for account in missing])
         this["of_accounts"] = [account.id for account in missing]
-        found |= {id: Balance(*held) for id, *held in tx.execute(_LOCKED_BALANCES, this).all()}
-    return found
+        rows += tx.execute(_LOCKED_BALANCES, this)
+    balances = {
+        row.id: Balance(row.balance, row.version, row.head or genesis(tenant, row.id))
+        for row in rows
+    }
+    return Locked(balances, frozenset(row.id for row in rows if row.lotted))
 
 
 def _opened(tenant: TenantId, account: Account) -> dict[str, Any]:
@@ -160,14 +172,16 @@ def _opened(tenant: TenantId, account: Account) -> dict[str, Any]:
 def _write_balances(
     tx: Transaction,
     tenant: TenantId,
-    before: Mapping[str, Balance],
+    locked: Locked,
     after: Mapping[str, Balance],
+    lotted: set[str],
 ) -> None:
     """Write what the accounts hold now, each only if it is as it was read.
 
     PostgreSQL's driver does not count the rows of many updates; there, as everywhere, a
     version that somebody else took fails at the lines, where it is unique.
     """
+    before = locked.balances
     changes = [
         {
             "of_tenant": tenant,
@@ -176,15 +190,30 @@ def _write_balances(
             "new_version": now.version,
             "by": now.amount - before[id].amount,
             "new_balance": now.amount,
+            "new_head": now.head,
+            "has_lots": id in lotted,
         }
         for id, now in after.items()
-        if id in before and now != before[id]
+        if id in before and now.version != before[id].version
     ]
     if not changes:
         return
     written = write_rows(tx, _FOLLOW_ON, changes)
     counts = len(changes) == 1 or tx.dialect.supports_sane_multi_rowcount
     assert not counts or written.rowcount == len(changes), "an account changed under its lock"
+
+
+def _head_of(tenant: TenantId, bundle: Bundle, at: int) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "id": bundle.id,
+        "cause": bundle.cause,
+        "ref": bundle.ref,
+        "at": at,
+        "actor": bundle.actor,
+        "reason": bundle.reason,
+        "reverses": bundle.reverses,
+    }
 
 
 def _row_of(tenant: TenantId, bundle: Bundle, line: Line) -> dict[str, Any]:
@@ -197,6 +226,7 @@ def _row_of(tenant: TenantId, bundle: Bundle, line: Line) -> dict[str, Any]:
         "amount": line.amount,
         "balance": line.balance if guarded else None,
         "version": line.version if guarded else None,
+        "hash": line.head if guarded else None,
     }
 
 
@@ -216,30 +246,3 @@ def lines_of(
     if before is not None:
         query = query.where(table.version < before)
     return tx.execute(query).all()
-
-
-def audit(tx: Transaction) -> list[str]:
-    """Check the whole ledger; returns a sentence for each fault."""
-    table = ledger_lines.c
-    sums = select(table.tenant, table.bundle, table.unit, func.sum(table.amount).label("total"))
-    grouped = sums.group_by(table.tenant, table.bundle, table.unit)
-    faults = [
-        f"bundle {row.bundle} of {row.tenant} sums to {row.total} {row.unit}"
-        for row in tx.execute(grouped.having(func.sum(table.amount) != 0))
-    ]
-    stated = {
-        (row.tenant, row.id): Balance(row.balance, row.version)
-        for row in tx.execute(select(accounts))
-    }
-    counted: dict[tuple[str, str], Balance] = {}
-    guarded = select(ledger_lines).where(table.version.is_not(None))
-    for row in tx.execute(guarded.order_by(table.tenant, table.account, table.version)):
-        key = (row.tenant, row.account)
-        before = counted.get(key, NOTHING)
-        if (row.version, row.balance) != (before.version + 1, before.amount + row.amount):
-            faults.append(f"{row.account} of {row.tenant} does not follow at {row.version}")
-        counted[key] = Balance(row.balance, row.version)
-    for key, balance in stated.items():
-        if counted.get(key, NOTHING) != balance:
-            faults.append(f"{key[1]} of {key[0]} states {balance.amount}, its lines say otherwise")
-    return faults

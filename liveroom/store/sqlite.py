@@ -30,6 +30,7 @@ from liveroom.store.port import (
     StoreUnusableError,
     Transaction,
 )
+from liveroom.store.steps import reached
 
 BATCH_MAX: Final = 256
 """Commands that share one commit; the rest waits for the next."""
@@ -227,6 +228,8 @@ class SqliteStore:
         try:
             with connection.begin():
                 outcomes = [self._attempt(connection, work.command) for work in batch]
+                reached("before_commit")
+            reached("after_commit")
         except Exception as error:
             _abandon(connection)
             _log.error("store batch failed", commands=len(batch), exc_info=error)

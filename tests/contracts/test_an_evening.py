@@ -4,7 +4,7 @@ from liveroom.domain.actors import Role
 from liveroom.domain.ids import ProductId, UserId
 from liveroom.service.paying import PaymentNotice
 from liveroom.service.tickets import TicketDraft
-from liveroom.store import posting
+from liveroom.store import auditing
 from tests.house import ROOM, House, host, merchant_actor, open_house, viewer
 
 
@@ -57,4 +57,4 @@ async def test_an_evening(url: str) -> None:
         numbers = await services.numbers.of(host(), ROOM)
         assert (numbers["orders"], numbers["likes"], numbers["visits"]) == (2, 5, 1)
         await services.tick()
-        assert await house.store.run(posting.audit) == []
+        assert await house.store.run(auditing.audit) == []

@@ -8,7 +8,7 @@ import pytest
 from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
 from liveroom.service.paying import PaymentNotice
-from liveroom.store import journal, posting, shop
+from liveroom.store import auditing, journal, shop
 from tests.house import ROOM, House, open_house, viewer
 
 CLIENTS = 50
@@ -91,7 +91,7 @@ async def test_gifts_of_many_to_one_host_all_arrive_and_sum_to_zero(house: House
     refused = [result.code for result in results if isinstance(result, Refused)]
     assert refused == ["not_enough_coins"] * 20
     assert await numbers_in(house) == list(range(1, 31))
-    assert await house.store.run(posting.audit) == []
+    assert await house.store.run(auditing.audit) == []
 
 
 async def test_a_payment_told_many_times_at_once_is_one_order(house: House) -> None:

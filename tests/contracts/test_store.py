@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from liveroom.bus.port import Position
 from liveroom.domain.events import Entered, OrderPaid, PaymentReceived
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
-from liveroom.domain.ledger import Balance, Bundle, Transfer
+from liveroom.domain.ledger import Balance, Bundle, Transfer, chart
 from liveroom.domain.orders import OrderLine, Product
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
 from liveroom.service.history import StoreHistory
-from liveroom.store import journal, keys, members, posting, rooms, shop, tickets
+from liveroom.store import auditing, journal, keys, members, posting, rooms, shop, tickets
 from liveroom.store.database import open_store, upgrade
 from liveroom.store.journal import Place
 from liveroom.store.port import Store, Transaction
@@ -75,8 +75,8 @@ def count_follows(tx: Transaction) -> int:
 
 def coins(amount: int, id: str | None = None) -> Bundle:
     """Give coins to, or take them from, the user's wallet."""
-    wallet = posting.wallet_of(USER)
-    way = (posting.ISSUER, wallet) if amount > 0 else (wallet, posting.PLATFORM)
+    wallet = chart.wallet_of(USER)
+    way = (chart.ISSUER, wallet) if amount > 0 else (wallet, chart.PLATFORM)
     return Bundle(
         id=id or new_id(), cause="test", ref="k", transfers=(Transfer(*way, abs(amount)),)
     )
@@ -260,7 +260,7 @@ async def test_a_wallet_is_never_overdrawn_by_concurrent_spending(store: Store) 
 
     async def spend() -> int:
         lines = await store.run(lambda tx: posting.post_bundle(tx, TENANT, coins(-1), at=2))
-        return lines[posting.wallet_of(USER).id].balance
+        return lines[chart.wallet_of(USER).id].balance
 
     results = await asyncio.gather(*(spend() for _ in range(50)), return_exceptions=True)
     spent = sorted((result for result in results if isinstance(result, int)), reverse=True)
@@ -268,16 +268,16 @@ async def test_a_wallet_is_never_overdrawn_by_concurrent_spending(store: Store) 
     refused = [result for result in results if isinstance(result, Refused)]
     assert {refusal.code for refusal in refused} == {"not_enough_coins"}
     assert len(refused) == 30
-    assert await store.run(posting.audit) == []
+    assert await store.run(auditing.audit) == []
 
 
 async def test_a_bundle_is_posted_whole_or_not_at_all(store: Store) -> None:
-    poor = posting.wallet_of(UserId("poor"))
+    poor = chart.wallet_of(UserId("poor"))
     await store.run(lambda tx: posting.post_bundle(tx, TENANT, coins(5), at=1))
-    wallet = posting.wallet_of(USER)
+    wallet = chart.wallet_of(USER)
     both = Bundle(
         id="b", cause="c", ref="r",
-        transfers=(Transfer(wallet, posting.PLATFORM, 5), Transfer(poor, posting.PLATFORM, 1)),
+        transfers=(Transfer(wallet, chart.PLATFORM, 5), Transfer(poor, chart.PLATFORM, 1)),
     )  # fmt: skip
     with pytest.raises(Refused, match="not_enough_coins"):
         await store.run(lambda tx: posting.post_bundle(tx, TENANT, both, at=2))
@@ -290,7 +290,7 @@ async def test_a_bundle_is_posted_whole_or_not_at_all(store: Store) -> None:
 async def test_bundles_posted_together_follow_each_other_and_a_refused_one_writes_nothing(
     store: Store,
 ) -> None:
-    wallet = posting.wallet_of(USER)
+    wallet = chart.wallet_of(USER)
     together = [coins(10), coins(-6), coins(-6), coins(-4)]
     posted = await store.run(lambda tx: posting.post_bundles(tx, TENANT, together, at=1))
     assert [
@@ -301,23 +301,23 @@ async def test_bundles_posted_together_follow_each_other_and_a_refused_one_write
     assert (held.amount, held.version) == (0, 3)
     kept = await store.run(lambda tx: tx.execute(select(bundles.c.id)).scalars().all())
     assert sorted(kept) == sorted(together[index].id for index in (0, 1, 3))
-    assert await store.run(posting.audit) == []
+    assert await store.run(auditing.audit) == []
 
 
 async def test_a_balance_that_changed_after_it_was_read_fails_the_command(store: Store) -> None:
     await store.run(lambda tx: posting.post_bundle(tx, TENANT, coins(10), at=1))
-    wallet = posting.wallet_of(USER).id
+    wallet = chart.wallet_of(USER).id
 
     def stale(tx: Transaction) -> None:
         read, decided = {wallet: Balance(9, 0)}, {wallet: Balance(8, 1)}
-        posting._write_balances(tx, TENANT, read, decided)
+        posting._write_balances(tx, TENANT, posting.Locked(read, frozenset()), decided, set())
         line = {"tenant": TENANT, "bundle": "x", "account": wallet, "unit": "coins"}
         tx.execute(insert(bundles).values(tenant=TENANT, id="x", cause="c", ref="r", at=1))
         tx.execute(insert(ledger_lines).values(**line, amount=-1, balance=8, version=1))
 
     with pytest.raises((AssertionError, DBAPIError)):
         await store.run(stale)
-    assert await store.run(posting.audit) == []
+    assert await store.run(auditing.audit) == []
 
 
 async def test_keys_claimed_together_are_answered_kept_or_given_back(store: Store) -> None:
@@ -363,7 +363,7 @@ async def test_the_database_itself_keeps_the_ledger_append_only(store: Store) ->
     for change in changes:
         with pytest.raises(DBAPIError, match="append-only"):
             await store.run(lambda tx, change=change: tx.execute(change))
-    assert await store.run(posting.audit) == []
+    assert await store.run(auditing.audit) == []
 
 
 async def test_an_audit_finds_what_was_falsified(store: Store) -> None:
@@ -371,7 +371,7 @@ async def test_an_audit_finds_what_was_falsified(store: Store) -> None:
 
     def falsify(tx: Transaction) -> list[str]:
         tx.execute(update(accounts).values(balance=6))
-        faults = posting.audit(tx)
+        faults = auditing.audit(tx)
         tx.execute(update(accounts).values(balance=5))
         return faults
 

@@ -1,6 +1,8 @@
 """The command line: tokens fast and alone on stdout, settings as flags, faults in a sentence."""
 
+import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +12,10 @@ import jwt
 import pytest
 
 from liveroom.config import settings
+from liveroom.domain.ids import TenantId, UserId
+from liveroom.domain.ledger import Bundle, Transfer, chart
+from liveroom.store import posting
+from liveroom.store.database import open_store
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TOKEN_WITHIN_S = 0.5
@@ -116,3 +122,28 @@ def test_the_database_is_upgraded_and_its_password_not_shown(tmp_path: Path) -> 
     secret = run(tmp_path, "db", "upgrade", "--store", "postgresql://a:hush@127.0.0.1:1/x")
     assert secret.returncode != 0
     assert "hush" not in secret.stdout + secret.stderr
+
+
+def test_verify_says_what_it_checked_and_finds_what_was_changed(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/store.db"
+    assert run(tmp_path, "db", "upgrade", "--store", store).returncode == 0
+    wallet = chart.wallet_of(UserId("u1"))
+    transfer = Transfer(chart.ISSUER, wallet, 5)
+    bundle = Bundle(id="b1", cause="opening", ref="k", transfers=(transfer,))
+
+    async def post() -> None:
+        opened = await open_store(store)
+        await opened.run(lambda tx: posting.post_bundle(tx, TenantId("t"), bundle, at=1))
+        await opened.close()
+
+    asyncio.run(post())
+    done = run(tmp_path, "db", "verify", "--store", store, "--heads")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, summary = done.stdout.splitlines()
+    assert head.endswith(" t user:u1:coins:wallet")
+    assert summary == "1 bundles, 2 lines, 1 chains, 0 faults."
+    with sqlite3.connect(f"{tmp_path}/store.db") as database:
+        database.execute("UPDATE accounts SET balance = 6")
+    done = run(tmp_path, "db", "verify", "--store", store)
+    assert done.returncode == 1
+    assert "states 6, its lines say otherwise" in done.stderr

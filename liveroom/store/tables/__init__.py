@@ -12,7 +12,16 @@ from liveroom.store.tables.moderation import (
     sanctions,
     words,
 )
-from liveroom.store.tables.money import accounts, bundles, combos, ledger_lines
+from liveroom.store.tables.money import (
+    accounts,
+    bundles,
+    carries,
+    combos,
+    holds,
+    ledger_lines,
+    lot_moves,
+    lots,
+)
 from liveroom.store.tables.news import events, idempotency, outbox, personal_events
 from liveroom.store.tables.people import follows, members, room_members, tickets, visits
 from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
@@ -23,13 +32,17 @@ __all__ = [
     "audit",
     "broadcasts",
     "bundles",
+    "carries",
     "chat_rules",
     "checkouts",
     "combos",
     "events",
     "follows",
+    "holds",
     "idempotency",
     "ledger_lines",
+    "lot_moves",
+    "lots",
     "members",
     "metadata",
     "order_lines",

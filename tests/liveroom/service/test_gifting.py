@@ -8,15 +8,15 @@ from sqlalchemy import func, select
 
 from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import RoomId, UserId
+from liveroom.domain.ledger import chart
 from liveroom.service.ports import Policy
-from liveroom.store import posting
 from liveroom.store.posting import balance_of
 from liveroom.store.tables import ledger_lines
 from tests.house import ROOM, Clock, House, open_house, refusal, viewer
 
 
 async def coins_of(house: House, user: str) -> int:
-    wallet = posting.wallet_of(UserId(user))
+    wallet = chart.wallet_of(UserId(user))
     return (await house.store.run(lambda tx: balance_of(tx, "default", wallet))).amount
 
 
@@ -41,7 +41,7 @@ async def test_a_gift_is_paid_split_numbered_and_shown(house: House) -> None:
     assert await shares(house) == {
         "issuer:coins:issued": -1_200,
         "user:u1:coins:wallet": 200,
-        "host:h1:coins:earned": 700,
+        "host:h1:coins:pending": 700,
         "platform:coins:fee": 300,
     }
     await house.settle()
@@ -152,14 +152,14 @@ async def test_the_split_is_configured_and_the_last_coin_follows_the_larger_shar
         await house.make_member("u1", coins=5)
         await give(house, gift="rose", count=5)
         held = await shares(house)
-        assert (held["host:room:r1:coins:earned"], held["platform:coins:fee"]) == (3, 2)
+        assert (held["host:room:r1:coins:pending"], held["platform:coins:fee"]) == (3, 2)
 
 
 async def test_one_coin_at_seventy_thirty_goes_to_the_host(house: House) -> None:
     await house.make_member("u1", coins=1)
     await give(house, gift="rose")
     held = await shares(house)
-    assert (held["host:h1:coins:earned"], held.get("platform:coins:fee")) == (1, None)
+    assert (held["host:h1:coins:pending"], held.get("platform:coins:fee")) == (1, None)
 
 
 async def test_an_answer_is_kept_over_a_restart_and_for_a_day(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import sys
 import time
 
@@ -9,6 +10,7 @@ from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.domain.members import MemberDraft
 from liveroom.domain.rooms import RoomDraft
+from liveroom.store import steps
 from tests.house import merchant_actor, open_house
 
 GIVERS = 8
@@ -22,6 +24,8 @@ async def main(url: str, life: str) -> None:
             draft = MemberDraft(id=UserId(f"u{number}"), age_band=AgeBand.ADULT, coins=COINS)
             await house.services.members.import_one(merchant_actor(), draft, f"import-{number}")
         print("ready", flush=True)
+        if step := os.environ.get(steps.VARIABLE):
+            steps.arm(step)
         house.clock.now = int(time.time() * 1_000)
 
         async def give(number: int) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 between gifts: what was acknowledged is there once, gap-free, and sums are zero."""
+"""kill -9 at random and at every named step: what was acknowledged is there once, in balance."""
 
 import asyncio
 import os
@@ -7,43 +7,56 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from liveroom.store import journal, posting
-from liveroom.store.database import open_store
+from liveroom.domain.ledger import chart
+from liveroom.store import auditing, journal, posting, steps
+from liveroom.store.database import open_store, upgrade
 from liveroom.store.port import Transaction
+from liveroom.store.steps import STEPS
 from liveroom.store.tables import bundles
 from tests.house import ROOM
 from tests.liveroom.store.giver import COINS, GIVERS
+from tests.postgres import cluster
 
-KILLS = 10
+ROUNDS = os.environ.get("LIVEROOM_TEST_ROUNDS")
+SQLITE_KILLS, POSTGRES_KILLS = (25 * int(ROUNDS), 5 * int(ROUNDS)) if ROUNDS else (6, 2)
+"""At 20 rounds, as in the release check, 500 and 100; each is one life of a process."""
 ROOT = Path(__file__).parents[3]
 ACKNOWLEDGED_BEFORE_KILL_MAX = 60
 
 
-def live_and_die(url: str, life: str, acknowledged_before_kill: int) -> list[list[str]]:
-    """Let a process give gifts, kill it in the middle, return what it had been told."""
+def live_and_die(url: str, life: str, *, after: int = 0, step: str = "") -> list[list[str]]:
+    """Let a process give gifts until it is killed; return what it had been told.
+
+    It is killed after so many acknowledgements, or kills itself when it reaches a named step
+    (`STEP:COUNT`).
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), steps.VARIABLE: step}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.liveroom.store.giver", url, life],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment,
     )
     assert process.stdout is not None
     told: list[list[str]] = []
     try:
         assert process.stdout.readline() == "ready\n"
-        for _ in range(acknowledged_before_kill):
+        for _ in range(after):
             told.append(process.stdout.readline().split())  # noqa: PERF401 - each line is waited for
-        process.send_signal(signal.SIGKILL)
+        if not step:
+            process.send_signal(signal.SIGKILL)
         rest = process.stdout.read()
     finally:
         process.kill()
         process.wait(10)
         process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
     whole_lines = [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     return told + [line.split() for line in whole_lines]
 
@@ -56,7 +69,7 @@ def refs(tx: Transaction) -> list[str]:
 async def check(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
     store = await open_store(url)
     try:
-        assert await store.run(posting.audit) == []
+        assert await store.run(auditing.audit) == []
         kept = await store.run(lambda tx: journal.since(tx, "default", ROOM, 0))
         assert [event.n for event in kept] == list(range(1, len(kept) + 1))
         by_key = {event.cid: event for event in kept}
@@ -65,7 +78,7 @@ async def check(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
             assert (by_key[key].id, by_key[key].n) == (id, n), f"{key} was lost or changed"
         paid = await store.run(refs)
         assert sorted(paid) == sorted(by_key), "a gift was paid and not shown, or the reverse"
-        held = [posting.wallet_of(f"u{number}") for number in range(GIVERS)]
+        held = [chart.wallet_of(f"u{number}") for number in range(GIVERS)]
         left = [
             (await store.run(lambda tx, one=one: posting.balance_of(tx, "default", one))).amount
             for one in held
@@ -75,15 +88,36 @@ async def check(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
         await store.close()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_no_acknowledged_gift_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
-    url, chance = f"sqlite:///{tmp_path}/store.db", random.Random(7)
+def plan(chance: random.Random, kills: int) -> list[dict[str, Any]]:
+    """Say how each life ends: at every named step in turn, and at random between."""
+    ends: list[dict[str, Any]] = [{"step": f"{step}:{chance.randrange(1, 30)}"} for step in STEPS]
+    while len(ends) < kills:
+        ends += [{"after": chance.randrange(1, ACKNOWLEDGED_BEFORE_KILL_MAX)}]
+        ends += [{"step": f"{chance.choice(STEPS)}:{chance.randrange(1, 60)}"}]
+    return ends[:kills]
+
+
+async def kill_and_check(url: str, kills: int) -> None:
+    chance = random.Random(7)
     acknowledged: dict[str, tuple[str, int]] = {}
-    for kill in range(KILLS):
-        before = chance.randrange(1, ACKNOWLEDGED_BEFORE_KILL_MAX)
-        told = await asyncio.to_thread(live_and_die, url, f"life{kill}", before)
-        assert len(told) >= before
+    for number, end in enumerate(plan(chance, kills)):
+        told = await asyncio.to_thread(live_and_die, url, f"life{number}", **end)
+        assert len(told) >= end.get("after", 0)
         acknowledged |= {key: (id, int(n)) for key, id, n, _ in told}
         await check(url, acknowledged)
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 10 * SQLITE_KILLS)
+async def test_no_acknowledged_gift_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
+    await kill_and_check(f"sqlite:///{tmp_path}/store.db", SQLITE_KILLS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 10 * POSTGRES_KILLS)
+async def test_nor_is_any_when_the_truth_lies_in_postgresql() -> None:
+    with cluster(durable=True) as running:
+        running.statement("CREATE DATABASE crash")
+        await upgrade(running.url("crash"))
+        await kill_and_check(running.url("crash"), POSTGRES_KILLS)
