@@ -9,9 +9,11 @@ import datetime
 import ipaddress
 import logging
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import ifaddr
 
@@ -23,12 +25,15 @@ from sfu.control.model import Direction, MediaEvent, Outlets
 from sfu.control.placing import Publisher
 from sfu.control.report import SESSIONS_LISTED_MAX, Plain, describe, in_order, name_address, sum_up
 from sfu.control.session import Session
+from sfu.edge.archive import Archive
 from sfu.edge.http import Reply, Request, Signalling
 from sfu.edge.native import why_not_native
+from sfu.edge.recorder import RecorderProcess
 from sfu.edge.udp import MediaSocket, open_socket
 from sfu.media.engine import Engine
 from sfu.media.model import Kind, Output, RoomId, SessionId
 from sfu.media.stats import EngineStats, SessionStats
+from sfu.recorder.wire import Finished
 
 log = logging.getLogger("sfu.app")
 
@@ -87,6 +92,16 @@ class Media:
         self._signalling = Signalling(
             self._desk, config.ice_servers, allows_origin or _listed(config.origins), self._clock
         )
+        self._archive = Archive(
+            lambda on_answer, on_death: RecorderProcess(
+                config.recordings or Path(tempfile.gettempdir()), on_answer, on_death, self._clock
+            ),
+            self._engine,
+            self._want_keyframe,
+            self._recorded,
+            self._clock,
+        )
+        self._told: dict[SessionId, tuple[str, str]] = {}
         self.port = config.port
         """The UDP port; the real one after `start`."""
 
@@ -115,6 +130,7 @@ class Media:
         if self._socket is None:
             return
         self._desk.close_all("server_stopped", now=self._clock())
+        await self._archive.close()
         self._socket.close()
         self._socket = None
 
@@ -268,6 +284,58 @@ class Media:
         found = self._desk.session(SessionId(session))
         return None if found is None or found.room != room else self._describe(found)
 
+    @property
+    def recorder_pid(self) -> int | None:
+        """The process that writes files and draws pictures, while there is one."""
+        return self._archive.pid
+
+    async def record(self, session: str, file: str) -> float | None:
+        """Begin to record a publisher into a new file of the recordings' folder.
+
+        Returns how many seconds ago the first packet in it had arrived; None when nothing is
+        recorded: no folder is set, the session is gone or recorded already, the recorder
+        cannot be started. Its end is told by the event "recorded".
+        """
+        found = self._desk.session(SessionId(session))
+        if self._config.recordings is None or found is None:
+            return None
+        ago_s = await self._archive.record(found.id, file)
+        if ago_s is not None:
+            self._told[found.id] = (found.room, found.user)
+            if self._desk.session(found.id) is None:
+                self._archive.stop(found.id)
+        return ago_s
+
+    def stop_recording(self, session: str) -> None:
+        """End a publisher's recording; the publisher stays."""
+        self._archive.stop(SessionId(session))
+
+    async def picture(self, room: str) -> bytes | None:
+        """Return a JPEG of what a room's host shows now or did a moment ago."""
+        return await self._archive.picture(RoomId(room))
+
+    async def cut(self, source: str, target: str, *, from_s: float, to_s: float) -> float:
+        """Copy a part of a recording into a new file; return its seconds, 0 = nothing made."""
+        return await self._archive.cut(source, target, from_s, to_s)
+
+    def _want_keyframe(self, session: SessionId) -> None:
+        self._engine.want_keyframe(session, now=self._clock())
+        if self._socket is not None:
+            self._socket.arm()
+
+    def _recorded(self, session: SessionId, file: str, outcome: Finished) -> None:
+        room, user = self._told.pop(session, ("", ""))
+        detail = {
+            "direction": str(Direction.PUBLISH),
+            "file": file,
+            "reason": outcome.reason,
+            "duration_ms": str(round(outcome.duration_s * 1000)),
+            "bytes": str(outcome.bytes),
+            "frames": str(outcome.frames),
+            "gaps": str(outcome.gaps),
+        }
+        self._event(MediaEvent("recorded", room, user, session, detail))
+
     def _describe(self, session: Session) -> Plain:
         local = name_address(self._desk.candidates[0]) if self._desk.candidates else ""
         stats = self._engine.session_stats(session.id)
@@ -299,6 +367,8 @@ class Media:
             self._socket.act(output)
 
     def _event(self, event: MediaEvent) -> None:
+        if event.kind == "session_closed":
+            self._archive.stop(SessionId(event.session))
         change = {"session_opened": 1, "session_closed": -1}.get(event.kind, 0)
         observe.sessions.inc(change)
         if event.detail["direction"] == Direction.PUBLISH:

@@ -1,6 +1,7 @@
 """Settings of the media server: one frozen value, every default and bound in sight."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +43,6 @@ class MediaConfig:
     ice_servers: tuple[IceServer, ...] = ()
     origins: tuple[str, ...] = ("*",)
     bitrate_bps: int = 4_000_000
+    recordings: Path | None = None
+    """Folder of recordings; None records nothing. Pictures of rooms need none."""
     limits: MediaLimits = MediaLimits()

@@ -49,6 +49,17 @@ replay_fallbacks = Counter(
     "Key frames asked for instead of, or besides, a replay.",
     ["reason"],
 )
+recordings = Gauge("liveroom_media_recordings", "Recordings that go on now.")
+recordings_finished = Counter(
+    "liveroom_media_recordings_finished", "Recordings that ended, by reason.", ["reason"]
+)
+recording_packets = Counter("liveroom_media_recording_packets", "Packets handed to the recorder.")
+recording_gaps = Counter(
+    "liveroom_media_recording_gaps",
+    "Times a recording has a gap: lost on the way (missing), or the recorder was slow (slow).",
+    ["reason"],
+)
+previews = Counter("liveroom_media_previews", "Pictures of rooms, by outcome.", ["outcome"])
 batch_packets = Histogram(
     "liveroom_media_batch_packets",
     "Datagrams read per wakeup of the socket.",

@@ -86,7 +86,16 @@ LAYERS: dict[str, set[str]] = {
     "sfu.packet": set(),
     "sfu.media": {"sfu.packet"},
     "sfu.control": {"sfu.packet", "sfu.media", "sfu.config"},
-    "sfu.edge": {"sfu.packet", "sfu.media", "sfu.control", "sfu.config", "sfu.observe"},
+    "sfu.recorder.wire": set(),
+    "sfu.recorder": {"sfu.packet", "sfu.recorder.wire"},
+    "sfu.edge": {
+        "sfu.packet",
+        "sfu.media",
+        "sfu.control",
+        "sfu.config",
+        "sfu.observe",
+        "sfu.recorder.wire",
+    },
     "sfu.config": set(),
     "sfu.observe": set(),
     "sfu.app": {
@@ -96,6 +105,7 @@ LAYERS: dict[str, set[str]] = {
         "sfu.edge",
         "sfu.config",
         "sfu.observe",
+        "sfu.recorder.wire",
     },
 }
 

@@ -49,7 +49,8 @@ class MediaEvent:
     `kind`: "live" (a publisher's first media packet, also after a stall), "away" (a live
     publisher's media ended or stalled), "left" (a guest's session ended), "speaker" (somebody
     else speaks on a room's stage, nobody when `user` is empty), "session_opened",
-    "session_closed". `detail` tells the direction, the role, and why: {"reason": …}.
+    "session_closed", "recorded" (a recording's file is closed). `detail` tells the direction,
+    the role, and why: {"reason": …}.
     """
 
     kind: str

@@ -12,6 +12,7 @@ from typing import final
 from sfu.media.deadlines import Deadlines
 from sfu.media.leg import Leg, Outbox
 from sfu.media.model import (
+    HOST_SLOT,
     Datagram,
     Kind,
     LegBatch,
@@ -29,6 +30,7 @@ from sfu.media.shape import send_time
 from sfu.media.speaking import Speakers
 from sfu.media.stage import Stage
 from sfu.media.stats import EngineStats, ReplayStats, SessionStats
+from sfu.media.tap import Picture, Tap, newest_picture
 from sfu.media.track import Drop, Track
 from sfu.media.viewer import KEYFRAME_FLIGHT_S, Viewer
 from sfu.packet import rtcp, rtp
@@ -218,6 +220,36 @@ class Engine:
         moments = (self._deadlines.earliest(), self._replays.due())
         earliest = min((moment for moment in moments if moment is not None), default=None)
         return None if earliest is None else max(earliest, self._now)
+
+    def taps(self, session: SessionId) -> tuple[Tap, ...]:
+        """Let somebody read what a publisher sends: its first picture and its first sound."""
+        publisher = self._publishers.get(session)
+        if publisher is None:
+            return ()
+        taps: list[Tap] = []
+        since: float | None = None
+        for kind in (Kind.VIDEO, Kind.AUDIO):
+            track = publisher.first(kind)
+            if track is not None:
+                taps.append(Tap(track, since))
+                since = taps[-1].first_arrived
+        return tuple(taps)
+
+    def want_keyframe(self, session: SessionId, *, now: float) -> None:
+        """Ask a publisher for a key frame; the request comes out of the next `tick`."""
+        self._now = now
+        publisher = self._publishers.get(session)
+        track = None if publisher is None else publisher.first(Kind.VIDEO)
+        if publisher is not None and track is not None:
+            track.want_keyframe(now=now)
+            self._deadlines.pull(session, publisher.due())
+
+    def picture(self, room: RoomId) -> Picture | None:
+        """Return the newest key frame of a room's host; None while there is none."""
+        source = self._stage.source(room, HOST_SLOT)
+        publisher = None if source is None else self._publishers.get(source)
+        track = None if publisher is None else publisher.first(Kind.VIDEO)
+        return None if track is None else newest_picture(track)
 
     def stats(self) -> EngineStats:
         """Return the totals."""

@@ -98,6 +98,18 @@ class Track:
             (spec.extensions[uri], uri) for uri in PASSED_ON if uri in spec.extensions
         )
 
+    @property
+    def newest_keyframe(self) -> Stored | None:
+        """The first packet of the newest key frame while nothing from it on is forgotten."""
+        first = self._gop.first
+        kept = first is not None and self.history.reaches(first.sequence, self.highest)
+        return first if kept else None
+
+    @property
+    def parameter_sets(self) -> tuple[bytes, ...]:
+        """The payloads that belong ahead of a key frame that comes without them (H264)."""
+        return () if self._parameters is None else self._parameters.ahead()
+
     def receive(
         self, packet: rtp.RtpPacket, *, arrived: float, sent: bytes, touched: list[Outbox]
     ) -> Drop | None:

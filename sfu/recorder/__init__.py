@@ -1,0 +1,1 @@
+"""The recorder: a child process that writes files and makes pictures, and alone knows PyAV."""
