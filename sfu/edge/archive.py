@@ -37,8 +37,6 @@ DRAW_S: Final = 3.0
 CUT_S: Final = 60.0
 PREVIEW_FRESH_S: Final = 5.0
 """A picture this young is not made again."""
-PREVIEW_KEPT_S: Final = 60.0
-"""Where no newer one can be made, a picture is shown for so long: a host who blinks stays."""
 PREVIEWS_MAX: Final = 500
 """Rooms whose last picture is kept; the oldest is forgotten."""
 RECORDINGS_MAX: Final = 64
@@ -64,7 +62,7 @@ class _Going:
 @dataclass(slots=True)
 class _Preview:
     made_at: float
-    jpeg: bytes | None
+    jpeg: bytes
 
 
 @final
@@ -143,20 +141,16 @@ class Archive:
             self._finish(number, going)
 
     async def picture(self, room: RoomId) -> bytes | None:
-        """Return a JPEG of what a room's host shows, at most `PREVIEW_KEPT_S` old."""
+        """Return a JPEG of what a room's host shows, at most `PREVIEW_FRESH_S` old."""
         known = self._previews.get(room)
-        now = self._clock()
-        if known is not None and now - known.made_at < PREVIEW_FRESH_S:
+        if known is not None and self._clock() - known.made_at < PREVIEW_FRESH_S:
             return known.jpeg
         task = self._drawing.get(room)
         if task is None:
             task = asyncio.create_task(self._draw(room), name="preview")
             self._drawing[room] = task
             task.add_done_callback(lambda _: self._drawing.pop(room, None))
-        jpeg = await asyncio.shield(task)
-        if jpeg is None and known is not None and now - known.made_at < PREVIEW_KEPT_S:
-            return known.jpeg
-        return jpeg
+        return await asyncio.shield(task)
 
     async def cut(self, source: str, target: str, from_s: float, to_s: float) -> float:
         """Copy a part of a recording into a new file; return its seconds, 0 = nothing made."""

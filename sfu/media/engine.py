@@ -7,6 +7,7 @@ call returns all that follows from it. Must not know sockets, keys, SDP or a clo
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
 from sfu.media.deadlines import Deadlines
@@ -231,7 +232,7 @@ class Engine:
         for kind in (Kind.VIDEO, Kind.AUDIO):
             track = publisher.first(kind)
             if track is not None:
-                taps.append(Tap(track, since))
+                taps.append(Tap(track, since, partial(self._is_muted, publisher.room, kind)))
                 since = taps[-1].first_arrived
         return tuple(taps)
 
@@ -245,11 +246,16 @@ class Engine:
             self._deadlines.pull(session, publisher.due())
 
     def picture(self, room: RoomId) -> Picture | None:
-        """Return the newest key frame of a room's host; None while there is none."""
+        """Return the newest key frame of a room's host; None while nobody may see one."""
+        if self._is_muted(room, Kind.VIDEO):
+            return None
         source = self._stage.source(room, HOST_SLOT)
         publisher = None if source is None else self._publishers.get(source)
         track = None if publisher is None else publisher.first(Kind.VIDEO)
         return None if track is None else newest_picture(track)
+
+    def _is_muted(self, room: RoomId, kind: Kind) -> bool:
+        return kind in self._stage.muted(room, HOST_SLOT)
 
     def stats(self) -> EngineStats:
         """Return the totals."""

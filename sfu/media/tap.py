@@ -5,6 +5,7 @@ behind the live edge. In: moments. Out: packets by number, each once; what repai
 bring is waited for, what is missing for good is counted. Must not know who reads.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, final
 
 from sfu.media.history import Stored
@@ -62,12 +63,20 @@ class Tap:
         track: what is read.
         since: begin with what arrived then or later; by default with the newest key frame, or
             with the newest packet where there are none.
+        is_muted: says whether nobody may get this kind now; it is left out then.
 
     """
 
-    def __init__(self, track: Track, since: float | None = None) -> None:
+    def __init__(
+        self,
+        track: Track,
+        since: float | None = None,
+        is_muted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._track = track
         self._since = since
+        self._is_muted = is_muted
+        self._was_muted = False
         self._next = self._begin()
 
     @property
@@ -108,7 +117,7 @@ class Tap:
                 packets.append(stored)
                 at += 1
             missing, at = 1, max(at, oldest)
-        hole = missing > 0
+        hole = missing > 0 or self._was_muted
         skipped = 0
         while at <= highest and (is_last or len(packets) < TAKEN_MAX):
             stored = history.get(at)
@@ -127,6 +136,10 @@ class Tap:
         else:
             at -= skipped
         self._next = at
+        if self._is_muted():
+            self._was_muted = self._was_muted or bool(packets)
+            return NOTHING_TAKEN
+        self._was_muted = self._was_muted and not packets
         return Taken(packets, frozenset(after_gap), missing)
 
     def _begin(self) -> int | None:

@@ -101,3 +101,16 @@ def test_the_newest_picture_is_whole_or_none(scene, host):
     picture = scene.engine.picture("room")
     assert (picture.codec, picture.payloads) == ("vp8", (KEY,))
     assert scene.engine.picture("elsewhere") is None
+
+
+def test_what_nobody_may_get_is_not_read_either(scene, host, video):
+    scene.take(scene.engine.mute("room", 0, frozenset({Kind.VIDEO}), now=scene.now))
+    host.key()
+    assert video.take(now=scene.now).packets == []
+    assert scene.engine.picture("room") is None
+    scene.take(scene.engine.mute("room", 0, frozenset(), now=scene.now))
+    host.send("v", b"\x10\x01after")
+    taken = video.take(now=scene.now)
+    assert payloads(taken) == [b"\x10\x01after"]
+    assert len(taken.after_gap) == 1
+    assert video.take(now=scene.now).after_gap == frozenset()
