@@ -122,6 +122,35 @@ export interface EnterEvent extends Envelope {
   readonly tier: Tier
 }
 
+/** Lines that were taken off: remove them from the screen by id. */
+export interface DeletedEvent extends Envelope {
+  readonly k: 'deleted'
+  readonly lines: readonly string[]
+}
+/** To one person: what they are barred from, or allowed again; `until` null = for good. */
+export interface SanctionEvent extends Envelope {
+  readonly k: 'sanction'
+  readonly act: 'mute' | 'unmute' | 'kick' | 'ban' | 'unban'
+  readonly until: number | null
+  readonly reason: string
+}
+/** Slow mode: one line per person in that time, 0 = off. */
+export interface ChatEvent extends Envelope {
+  readonly k: 'chat'
+  readonly slow_ms: number
+}
+/** To the host: a line was reported, or held back. */
+export interface ReportEvent extends Envelope {
+  readonly k: 'report'
+  readonly line: string
+  readonly user: string
+  readonly name: string
+  readonly text: string
+  readonly count: number
+  readonly held: boolean
+  readonly reason: string
+}
+
 export type RoomEvent =
   | GiftEvent
   | RitualEvent
@@ -134,6 +163,10 @@ export type RoomEvent =
   | WelcomeBackEvent
   | DanmakuEvent
   | EnterEvent
+  | DeletedEvent
+  | SanctionEvent
+  | ChatEvent
+  | ReportEvent
 
 export type Kind = RoomEvent['k']
 export type EventOf<K extends Kind> = Extract<RoomEvent, { k: K }>
@@ -148,6 +181,7 @@ export interface You {
   readonly points?: number
   readonly following?: boolean
   readonly anonymous?: boolean
+  readonly mute?: { readonly until: number | null }
 }
 
 export interface RoomCard {
@@ -179,6 +213,7 @@ export interface Snapshot {
   readonly counters?: Counters
   readonly texts?: readonly RoomEvent[]
   readonly recognised?: readonly RecognisedEvent[]
+  readonly chat?: { readonly slow_ms: number }
 }
 
 /** The slots of a snapshot's stage, which comes bare or under `slots`. */

@@ -32,6 +32,11 @@ export function chatStore(room: Room): ChatStore {
     if (waiting.length > LINES_MAX) waiting.shift()
   }
   for (const kind of KINDS) room.on(kind, add)
+  room.on('deleted', ({ lines }) => {
+    const gone = new Set(lines)
+    waiting = waiting.filter((line) => !gone.has(line.id))
+    store.lines = store.lines.filter((line) => !gone.has(line.id))
+  })
   room.on('reset', (snapshot) => {
     const texts = (snapshot.texts ?? []).filter((event): event is Line => (KINDS as readonly string[]).includes(event.k))
     const known = new Set(store.lines.map((line) => line.id))

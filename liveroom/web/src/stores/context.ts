@@ -8,6 +8,7 @@ import { crowdStore, type CrowdStore } from './crowd'
 import { giftStore, type GiftStore } from './gifts'
 import { meStore, type MeStore } from './me'
 import { noticeStore, type NoticeStore } from './notices'
+import { orderStore, type OrderStore } from './order'
 import { recognitionStore, type RecognitionStore } from './recognition'
 import { shopStore, type ShopStore } from './shop'
 import { stageStore, type StageStore } from './stage'
@@ -22,6 +23,7 @@ export interface Context {
   readonly gifts: GiftStore
   readonly shop: ShopStore
   readonly me: MeStore
+  readonly order: OrderStore
   readonly recognition: RecognitionStore
   readonly notices: NoticeStore
 }
@@ -40,6 +42,7 @@ export function buildContext(room: Room, roomId: string): Context {
     gifts: giftStore(room),
     shop: shopStore(room, roomId),
     me: meStore(room, roomId),
+    order: orderStore(room),
     recognition: recognitionStore(room),
     notices: noticeStore(),
   }
