@@ -40,6 +40,8 @@ from liveroom.store.database import open_store, upgrade
 ROOM = RoomId("bench")
 UNBOUNDED = 10**6
 LAG_EVERY_S = 0.01
+PUBLISH_EVERY_S = 0.02
+"""How often what is due is published; each server looks as often."""
 TEXT = "这个颜色真好看，还有货吗？"
 
 Send = Callable[[bytes], int]
@@ -66,7 +68,7 @@ async def liveroom(order: dict[str, Any]) -> dict[str, Any]:
         if events:
             await bus.publish(Publication(ROOM, tuple(events)))
 
-    result = await _during(order["seconds"], 0.01, step)
+    result = await _during(order["seconds"], PUBLISH_EVERY_S, step)
     HOUSE["gifts"] += result["money"]
     return result | {"frames": GATEWAY_FRAMES._value.get() - frames}
 
@@ -149,7 +151,7 @@ async def _repeat(order: dict[str, Any], send: Send) -> dict[str, Any]:
             head = str(time.monotonic_ns()).encode()
             frames += send(head.ljust(order["bytes"], b" "))
 
-    every_s = max(0.001, min(0.02, 0.5 / order["rate"]))
+    every_s = max(0.001, min(PUBLISH_EVERY_S, 0.5 / order["rate"]))
     result = await _during(order["seconds"], every_s, step)
     return result | {"frames": frames}
 

@@ -31,15 +31,22 @@ class Prepared:
 
     """
 
-    __slots__ = ("_frames", "essential", "inessential", "message")
+    __slots__ = ("_essential", "_frames", "inessential", "is_essential", "message")
 
     def __init__(
         self, message: Message | Fields, *, essential: "Prepared | None", inessential: int = 0
     ) -> None:
         self.message = message
-        self.essential = essential
         self.inessential = inessential
+        self.is_essential = False
+        self._essential = essential
         self._frames: dict[Codec, bytes] = {}
+
+    @property
+    def essential(self) -> "Prepared | None":
+        """What a slow viewer must still see: itself when all of it is essential."""
+        # It does not refer to itself: the collector would have to free every answer.
+        return self if self.is_essential else self._essential
 
     def frame(self, codec: Codec) -> bytes:
         """Give the bytes for the sockets of a codec: the same object every time."""
@@ -52,7 +59,7 @@ class Prepared:
 def essential(message: Message | Fields) -> Prepared:
     """Prepare a message that is never skipped."""
     prepared = Prepared(message, essential=None)
-    prepared.essential = prepared
+    prepared.is_essential = True
     return prepared
 
 
@@ -95,10 +102,11 @@ class Backlog:
             self._write(prepared.frame(self._codec))
             return True
         if self.bytes > min(WHOLE_BYTES_MAX, self._bytes_max // 4):
+            kept = prepared.essential
             self._skip(prepared)
-            if prepared.essential is None:
+            if kept is None:
                 return True
-            prepared = prepared.essential
+            prepared = kept
         self._waiting.append(prepared)
         self.bytes += len(prepared.frame(self._codec))
         if self.bytes > self._bytes_max:
@@ -130,10 +138,11 @@ class Backlog:
     def _shrink(self) -> None:
         kept: deque[Prepared] = deque()
         for prepared in self._waiting:
-            if prepared.essential is not prepared:
+            left = prepared.essential
+            if left is not prepared:
                 self._skip(prepared)
-            if prepared.essential is not None:
-                kept.append(prepared.essential)
+            if left is not None:
+                kept.append(left)
         self._waiting = kept
         self.bytes = sum(len(prepared.frame(self._codec)) for prepared in kept)
 

@@ -137,8 +137,7 @@ class Connection(ServerConnection):
             self.send_data()
         else:
             self._is_pinged = True
-            self.protocol.send_ping(b"")
-            self.send_data()
+            self.transport.write(_PING)
 
     # What the library calls.
 
@@ -222,6 +221,9 @@ class Connection(ServerConnection):
 
 _NO_REQUEST = Request("", Headers())
 """Stands for the request of an open connection: a browser's headers take 4 KiB."""
+
+_PING: Final = bytes([0x89, 0])
+"""An empty ping (RFC 6455 section 5.5.2): control frames may stand between any two others."""
 
 _TCP_OPTIONS = tuple(
     (getattr(socket, name), value)
