@@ -5,6 +5,7 @@ from pathlib import Path
 
 from liveroom.config import Config
 from liveroom.edge.callers import GatewayLimits
+from liveroom.protocol.batch import Budgets
 from liveroom.protocol.limits import Rate, Rates
 from sfu.config import MediaConfig, MediaLimits
 
@@ -43,6 +44,7 @@ def gateway_limits(config: Config) -> GatewayLimits:
             gift=Rate(limits.gifts_per_s, limits.gifts_per_s),
             like=Rate(limits.likes_per_s, 2 * limits.likes_per_s),
         ),
+        budgets=Budgets(texts_per_s=limits.texts_per_s, high_per_s=limits.high_texts_per_s),
     )
 
 

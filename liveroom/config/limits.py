@@ -33,5 +33,12 @@ class Limits:
         default=2, metadata=setting(_LIMIT, "Lines of text per second and user.")
     )
     say_burst: int = field(default=10, metadata=setting(_LIMIT, "Lines of text in one burst."))
+    texts_per_s: int = field(
+        default=20, metadata=setting(_LIMIT, "Lines of text each viewer is shown per second.")
+    )
+    high_texts_per_s: int = field(
+        default=10,
+        metadata=setting(_LIMIT, "Of answers, buyers and levels: so many more per second."),
+    )
     gifts_per_s: int = field(default=20, metadata=setting(_LIMIT, "Gifts per second and user."))
     likes_per_s: int = field(default=20, metadata=setting(_LIMIT, "Likes per second and user."))

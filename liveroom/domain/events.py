@@ -198,7 +198,10 @@ class DanmakuSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """Somebody came in; suppressed in a large room except for recognised members."""
+    """Somebody came in; suppressed in a large room except for recognised members.
+
+    `recognised`: they have come or bought before; it is not shown.
+    """
 
     KIND: ClassVar[str] = "enter"
     DELIVERY: ClassVar[Delivery] = Delivery.AMBIENT
@@ -206,6 +209,7 @@ class Entered:
     user: UserId
     name: str
     tier: str
+    recognised: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.connection import Connection
 from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES, logger
-from liveroom.protocol.batch import Chance, Sampler, Tick, is_urgent
+from liveroom.protocol.batch import Budgets, Chance, Sampler, Tick, is_urgent
 from liveroom.protocol.codec import Codec
+from liveroom.protocol.counting import approximate
 from liveroom.protocol.messages import Batch, Counters, ToYou
 from liveroom.protocol.present import present
 
@@ -28,6 +29,10 @@ URGENT_SWEEPS = 2
 
 COUNTERS_EVERY_S = 0.5
 """How often counters alone make a frame; other frames carry them along."""
+ONLINE_EVERY_S = 2.0
+"""How often people coming and going alone make one, where there are more than …"""
+FEW_ONLINE = 100
+"""… so many: in a rush everybody's entry would be told to everybody."""
 
 SWEEP_SLICE = 512
 """So many sockets are written to before the event loop gets its turn."""
@@ -105,6 +110,7 @@ class Audience:
         tick_s: how long texts gather.
         now_ms: UTC milliseconds, for the delivery histogram.
         chance: for sampling.
+        budgets: what each viewer is shown a second.
         left: called when the last viewer has gone.
         loop: time and timers.
 
@@ -120,13 +126,14 @@ class Audience:
         chance: Chance,
         left: Callable[["Audience"], None],
         loop: Loop,
+        budgets: Budgets | None = None,
     ) -> None:
         self.room = room
         self._loop = loop
         self._tick_s = tick_s
         self._now_ms = now_ms
         self._left = left
-        self._sampler = Sampler(chance=chance, now=self._loop.time())
+        self._sampler = Sampler(chance=chance, now=self._loop.time(), budgets=budgets)
         self._coming: set[Viewer] = set()
         self._viewers: dict[tuple[bool, Codec], set[Viewer]] = {}
         self._users: dict[UserId, set[Viewer]] = {}
@@ -141,6 +148,8 @@ class Audience:
         self._highest_floor = 0
         self._likes = 0
         self._counters_changed = False
+        self._likes_changed = False
+        self._shown_online = 0
         self._counters_at = 0.0
         self._flushed_at = 0.0
         self._sweep_took = 0.0
@@ -156,13 +165,13 @@ class Audience:
         return len(self._users)
 
     def online_with(self, user: UserId) -> int:
-        """How many there are once this person is in."""
-        return self.online + (user not in self._users)
+        """About how many there are once this person is in."""
+        return approximate(self.online + (user not in self._users))
 
     @property
     def counters(self) -> Counters:
         """What frames carry along."""
-        return Counters(online=self.online, likes=self._likes)
+        return Counters(online=approximate(self.online), likes=self._likes)
 
     def viewers_of(self, user: UserId) -> list[Viewer]:
         """List somebody's connections, also those still coming in."""
@@ -209,7 +218,7 @@ class Audience:
         self._highest_floor = max(self._highest_floor, viewer.floor)
         self._viewers.setdefault((viewer.is_host, viewer.codec), set()).add(viewer)
         self._users.setdefault(viewer.user, set()).add(viewer)
-        self._counters_changed = True
+        self._note_online()
         self._arm()
 
     def leave(self, viewer: Viewer) -> None:
@@ -223,7 +232,7 @@ class Audience:
             mine.discard(viewer)
             if not mine:
                 del self._users[viewer.user]
-                self._counters_changed = True
+                self._note_online()
         if self._users or self._coming:
             self._arm()
         else:
@@ -244,7 +253,7 @@ class Audience:
         """Gather what the bus brings and see that it is flushed in time."""
         if publication.likes:
             self._likes += publication.likes
-            self._counters_changed = True
+            self._counters_changed = self._likes_changed = True
         for event in publication.events:
             if event.to is not None:
                 self._personal.append(event)
@@ -290,8 +299,16 @@ class Audience:
         if self._pending:
             return self._flushed_at + max(self._tick_s, gap_s)
         if self._counters_changed:
-            return max(self._counters_at + COUNTERS_EVERY_S, self._flushed_at + gap_s)
+            return max(self._counters_at + self._counters_every_s(), self._flushed_at + gap_s)
         return None
+
+    def _counters_every_s(self) -> float:
+        often = self._likes_changed or self.online <= FEW_ONLINE
+        return COUNTERS_EVERY_S if often else ONLINE_EVERY_S
+
+    def _note_online(self) -> None:
+        if approximate(self.online) != self._shown_online:
+            self._counters_changed = True
 
     def _flush(self) -> None:
         self._timer = None
@@ -334,10 +351,11 @@ class Audience:
         self._has_flushed = self._has_flushed or bool(tick.durable)
         self._offset = offset
         counters_due = (
-            self._counters_changed and started >= self._counters_at + COUNTERS_EVERY_S
+            self._counters_changed and started >= self._counters_at + self._counters_every_s()
         ) or bool(tick.everyone)
         if counters_due:
-            self._counters_changed = False
+            self._counters_changed = self._likes_changed = False
+            self._shown_online = approximate(self.online)
             self._counters_at = started
         everyone = self._prepare(tick.everyone, tick.durable, offset, counters_due)
         same = tick.host == tick.everyone

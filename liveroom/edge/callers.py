@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from liveroom.domain.ids import TenantId, UserId
+from liveroom.protocol.batch import Budgets
 from liveroom.protocol.limits import Allowance, Rate, Rates, TokenBucket
 
 FORGET_AFTER_S = 60.0
@@ -25,6 +26,7 @@ class GatewayLimits:
     sockets_per_address: int = 5_000
     accepts_per_s: int = 2_000
     rates: Rates = field(default_factory=Rates)
+    budgets: Budgets = field(default_factory=Budgets)
     backlog_bytes: int = 256 * 1024
     tick_ms: int = 100
 

@@ -258,6 +258,7 @@ class Gateway:
                 tick_s=self._limits.tick_ms / 1000,
                 now_ms=self._clock,
                 chance=self._chance,
+                budgets=self._limits.budgets,
                 left=self._empty,
                 loop=asyncio.get_running_loop(),
             )

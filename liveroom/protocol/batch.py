@@ -1,13 +1,13 @@
 """One tick of a room: what happened goes in, what each kind of viewer is shown comes out.
 
-Durable events always pass, in order. Text passes up to what a viewer can read, chosen by
-weight; greetings up to a smaller bound. The host is shown everything; whoever wrote a text
-that was not chosen still sees it themselves. Chance and time are passed in.
+Durable events always pass, in order. Texts pass up to what a viewer can read: answers to the
+host, buyers and levels have a budget of their own and then compete with the others by weight;
+greetings pass up to a smaller bound. The host is shown everything; whoever wrote a text that
+was not chosen still sees it themselves. Chance and time are passed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 from liveroom.domain.events import Audience, DanmakuSaid, Delivery, Entered, Event
 from liveroom.domain.ids import UserId
@@ -15,11 +15,13 @@ from liveroom.domain.tiers import Tier
 
 TEXTS_PER_S = 20
 """What a viewer can read; texts beyond it are a weighted sample."""
-TEXTS_BURST = 20
+HIGH_PER_S = 10
+"""What passes beside those of answers to the host, buyers and levels."""
 ENTERS_PER_S = 10
-ENTERS_BURST = 10
 ENTERS_ONLINE_MAX = 500
-"""In a larger room only members above the basic tier are greeted."""
+"""In a larger room only recognised members are greeted."""
+ORDINARY_WEIGHT = 1.0
+"""A text that weighs more has the high budget; one that weighs nothing is for host and writer."""
 
 Chance = Callable[[], float]
 """Gives a number in [0, 1)."""
@@ -29,6 +31,15 @@ ALWAYS = frozenset({"host", "moderator"})
 
 URGENT = frozenset({Delivery.MONEY, Delivery.STATE, Delivery.CUE})
 """What does not wait for the tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """What each viewer of a room is shown a second; a burst may be as large."""
+
+    texts_per_s: int = TEXTS_PER_S
+    high_per_s: int = HIGH_PER_S
+    enters_per_s: int = ENTERS_PER_S
 
 
 class Budget:
@@ -70,20 +81,21 @@ class Tick:
 class Sampler:
     """Carries a room's budgets from tick to tick."""
 
-    __slots__ = ("_chance", "_enters", "_texts")
+    __slots__ = ("_chance", "_enters", "_high", "_texts")
 
-    def __init__(self, *, chance: Chance, now: float) -> None:
+    def __init__(self, *, chance: Chance, now: float, budgets: Budgets | None = None) -> None:
+        per_s = budgets or Budgets()
         self._chance = chance
-        self._texts = Budget(TEXTS_PER_S, TEXTS_BURST, now=now)
-        self._enters = Budget(ENTERS_PER_S, ENTERS_BURST, now=now)
+        self._texts = Budget(per_s.texts_per_s, per_s.texts_per_s, now=now)
+        self._high = Budget(per_s.high_per_s, per_s.high_per_s, now=now)
+        self._enters = Budget(per_s.enters_per_s, per_s.enters_per_s, now=now)
 
     def compose(self, events: Sequence[Event], *, online: int, now: float) -> Tick:
         """Decide what is shown of the events gathered since the last flush."""
         durable, cues, texts, enters = _sort(events)
         greeted = [event for event in enters if _is_greeted(event, online)]
-        shown_enters = self._choose(greeted, self._enters, now=now)
-        said = [event for event in texts if _weight(event) > 0]  # the others were damped
-        shown_texts = self._choose(said, self._texts, now=now)
+        shown_enters = _at(greeted, self._choose(greeted, self._enters, now=now))
+        shown_texts = self._choose_texts(texts, now=now)
         shown = {event.id for event in shown_texts}
         hidden = [event for event in texts if event.id not in shown]
         left_out = (
@@ -99,17 +111,26 @@ class Sampler:
             left_out=tuple(row for row in left_out if row[2]),
         )
 
-    def _choose(self, events: list[Event], budget: Budget, *, now: float) -> list[Event]:
-        always = [_is_always_shown(event) for event in events]
-        wanted = len(events) - sum(always)
-        room = budget.take(wanted, now=now)
-        if room == wanted:
-            return events
-        others = [index for index, shown in enumerate(always) if not shown]
-        chosen = sample([_weight(events[index]) for index in others], room, chance=self._chance)
-        for index in chosen:
-            always[others[index]] = True
-        return list(compress(events, always))
+    def _choose_texts(self, texts: Sequence[Event], *, now: float) -> list[Event]:
+        """Choose texts, in their order: first from the high ones, then from all that are left."""
+        shown = {i for i, event in enumerate(texts) if _is_always_shown(event)}
+        high = [i for i, event in enumerate(texts) if i not in shown and _is_high(event)]
+        first = self._choose([texts[index] for index in high], self._high, now=now)
+        shown.update(high[index] for index in first)
+        rest = [i for i, event in enumerate(texts) if i not in shown and _weight(event) > 0]
+        second = self._choose([texts[index] for index in rest], self._texts, now=now)
+        shown.update(rest[index] for index in second)
+        return _at(texts, shown)
+
+    def _choose(self, events: Sequence[Event], budget: Budget, *, now: float) -> Collection[int]:
+        room = budget.take(len(events), now=now)
+        if room == len(events):
+            return range(room)
+        return sample([_weight(event) for event in events], room, chance=self._chance)
+
+
+def _at(events: Sequence[Event], indices: Collection[int]) -> list[Event]:
+    return [events[index] for index in sorted(indices)]
 
 
 def sample(weights: Sequence[float], size: int, *, chance: Chance) -> list[int]:
@@ -148,19 +169,25 @@ def _sort(
 def _is_greeted(event: Event, online: int) -> bool:
     if online <= ENTERS_ONLINE_MAX:
         return True
-    return isinstance(event.fact, Entered) and event.fact.tier != Tier.BASIC
+    fact = event.fact
+    return isinstance(fact, Entered) and (fact.recognised or fact.tier != Tier.BASIC)
 
 
 def _is_always_shown(event: Event) -> bool:
-    return isinstance(event.fact, DanmakuSaid) and event.fact.badge in ALWAYS
+    fact = event.fact
+    return isinstance(fact, DanmakuSaid) and fact.badge in ALWAYS and fact.weight > 0
+
+
+def _is_high(event: Event) -> bool:
+    return _weight(event) > ORDINARY_WEIGHT
 
 
 def _weight(event: Event) -> float:
     if isinstance(event.fact, DanmakuSaid):
         return event.fact.weight
     if isinstance(event.fact, Entered):
-        return 1.0 if event.fact.tier == Tier.BASIC else 4.0
-    return 1.0
+        return ORDINARY_WEIGHT if event.fact.tier == Tier.BASIC else 4.0
+    return ORDINARY_WEIGHT
 
 
 def _writer(event: Event) -> UserId:

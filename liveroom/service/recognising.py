@@ -22,6 +22,7 @@ from liveroom.domain.recognition import (
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
 from liveroom.observe import EVENTS_DROPPED, RECOGNITION_SECONDS
+from liveroom.protocol.batch import ENTERS_ONLINE_MAX
 from liveroom.service.access import CUSTOMERS, HOSTS, Access, require
 from liveroom.service.entry import Entry
 from liveroom.service.gathering import Gathering
@@ -31,8 +32,8 @@ from liveroom.store import journal, members
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
 
-CROWD: Final = 200
-"""From this many viewers on, entries of strangers are not announced."""
+CROWD: Final = ENTERS_ONLINE_MAX
+"""With more viewers than that, entries of strangers are not announced."""
 
 
 _Visited = tuple[TenantId, RoomId, str]
@@ -78,8 +79,15 @@ class Recognising:
                     last=last_purchase(profile, at=at),
                 )
             )
-        if profile.returning or self._ports.online(room.id) < CROWD:
-            facts.append(Entered(user=actor.user, name=profile.name, tier=profile.tier))
+        if profile.returning or self._ports.online(room.id) <= CROWD:
+            facts.append(
+                Entered(
+                    user=actor.user,
+                    name=profile.name,
+                    tier=profile.tier,
+                    recognised=profile.returning,
+                )
+            )
         await self._release(room.id)
         events = tuple(self._event(room.id, at, fact, actor.user) for fact in facts)
         if events:

@@ -9,13 +9,14 @@ from typing import Final
 
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor, Role
+from liveroom.domain.answers import MENTIONS, answers_host, is_question
 from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import EventId, RoomId, TenantId
 from liveroom.domain.orders import check_amount
 from liveroom.domain.recognition import Profile
 from liveroom.domain.refusals import Refused
 from liveroom.domain.tiers import Tier, rank
-from liveroom.service.access import Access, require_name
+from liveroom.service.access import Access, Door, require_name
 from liveroom.service.judging import Judging
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
@@ -26,6 +27,8 @@ from liveroom.store.port import Transaction
 
 LIKES_PER_COMMAND_MAX: Final = 100
 """Likes one command may carry; more are refused as invalid."""
+ANSWER_WEIGHT: Final = 4.0
+"""What an answer to the host weighs beside what its writer does."""
 LIKES_WRITTEN_MS: Final = 2_000
 """How often likes are written down."""
 TALKS_MAX: Final = 10_000
@@ -51,6 +54,7 @@ class _Talk:
     tenant: TenantId
     likes: int
     unwritten: int = 0
+    asked_at: int | None = None
     seconds: deque[tuple[int, int]] = field(
         default_factory=lambda: deque(maxlen=RATE_WINDOW_MS // 1_000)
     )
@@ -73,9 +77,10 @@ def badge_of(role: Role, tier: Tier) -> str | None:
     return None if tier is Tier.BASIC else tier.value
 
 
-def weight_of(profile: Profile) -> float:
-    """Say how likely a line survives sampling: buyers and levels before others."""
-    return 1.0 + rank(profile.tier) + (1.0 if profile.orders else 0.0)
+def weight_of(profile: Profile, *, answers: bool = False) -> float:
+    """Say how likely a line survives sampling: answers, buyers and levels before others."""
+    buyer, answer = (1.0 if profile.orders else 0.0), (ANSWER_WEIGHT if answers else 0.0)
+    return 1.0 + rank(profile.tier) + buyer + answer
 
 
 class Talking:
@@ -108,12 +113,13 @@ class Talking:
         require_name(actor)
         judged = await self._judging.judge(actor, door, text)
         profile = await self._profiles.of(door.tenant, room, actor.user)
+        answers = await self._answers(actor, door, judged.text)
         fact = DanmakuSaid(
             user=actor.user,
             name=actor.name or profile.name,
             text=judged.text,
             badge=badge_of(actor.role, profile.tier),
-            weight=weight_of(profile) * judged.weight,
+            weight=weight_of(profile, answers=answers) * judged.weight,
         )
         at = self._ports.now_ms()
         event = Event(id=EventId(self._ports.new_id()), room=room, at=at, fact=fact, cid=cid)
@@ -124,6 +130,19 @@ class Talking:
         talk.count_message(at)
         await self._ports.bus.publish(Publication(room, (event,)))
         return Said(id=event.id, text=judged.text)
+
+    async def _answers(self, actor: Actor, door: Door, text: str) -> bool:
+        """Whether a line answers the host; a question of the host is remembered."""
+        at, talk = self._ports.now_ms(), await self._talk(door.room, door.tenant)
+        if actor.role is Role.HOST:
+            if is_question(text):
+                talk.asked_at = at
+            return False
+        names: list[str] = [] if door.host is None else [door.host]
+        if door.host is not None and not MENTIONS.isdisjoint(text):
+            names.append((await self._profiles.of(door.tenant, door.room, door.host)).name)
+        asked_ms_ago = None if talk.asked_at is None else at - talk.asked_at
+        return answers_host(text, names=names, asked_ms_ago=asked_ms_ago)
 
     async def like(self, actor: Actor, room: RoomId, count: int) -> int:
         """Add likes and return the room's total."""

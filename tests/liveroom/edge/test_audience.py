@@ -15,6 +15,8 @@ from liveroom.domain.events import DanmakuSaid, Event, Fact, GiftSent
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.audience import (
     COUNTERS_EVERY_S,
+    FEW_ONLINE,
+    ONLINE_EVERY_S,
     PENDING_MAX,
     SWEEP_SLICE,
     URGENT_EVERY_S,
@@ -205,6 +207,36 @@ def test_likes_make_a_frame_twice_a_second_at_most() -> None:
     room.settle()
     assert 4 <= len(ming.got) - before <= 3 / COUNTERS_EVERY_S + 2
     assert ming.batches[-1].counters.likes == 300
+
+
+def test_a_rush_of_people_is_not_told_person_by_person() -> None:
+    room = Room()
+    first = room.join("first")
+    for number in range(FEW_ONLINE):
+        room.join(f"early-{number}")
+    room.settle()
+    before, start = len(first.got), room.loop.now + 5
+    for step in range(600):
+        room.loop.run_until(start + step / 100)
+        room.join(f"late-{step}")
+    room.settle()
+    assert 3 <= len(first.got) - before <= 6 / ONLINE_EVERY_S + 2
+    assert first.batches[-1].counters.online == room.audience.online == FEW_ONLINE + 601
+
+
+def test_in_a_large_room_one_more_or_less_is_not_told() -> None:
+    room = Room()
+    wires = [room.join(f"u{number}") for number in range(1_001)]
+    room.settle()
+    assert wires[0].batches[-1].counters.online == 1_000
+    before = len(wires[0].got)
+    viewer = room.viewer("one-more")
+    room.audience.expect(viewer)
+    room.admit(viewer, 0)
+    room.settle()
+    room.audience.leave(viewer)
+    room.settle()
+    assert len(wires[0].got) == before
 
 
 def test_everybody_of_one_codec_gets_the_same_bytes_object() -> None:

@@ -118,7 +118,7 @@ async def test_cards_go_stale_and_are_forgotten(house: House) -> None:
 
 async def test_in_a_crowd_only_customers_are_announced(house: House) -> None:
     await bought(house)
-    house.online[ROOM] = CROWD
+    house.online[ROOM] = CROWD + 1
     await arrive(house, viewer("stranger"))
     await arrive(house)
     assert [fact.user for fact in house.facts("enter")] == ["u1"]

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from liveroom.domain.actors import Actor, Role
+from liveroom.domain.answers import ANSWERS_WITHIN_MS
 from liveroom.domain.ids import UserId
+from liveroom.service.talking import ANSWER_WEIGHT
 from tests.house import ROOM, Clock, House, host, merchant_actor, open_house, refusal, viewer
 
 
@@ -33,6 +35,19 @@ async def test_buyers_and_levels_weigh_more_and_wear_their_badge(house: House) -
     assert (gold.badge, gold.weight) == ("gold", 4.0)
     assert (stranger.badge, stranger.weight, stranger.name) == (None, 1.0, "u***2")
     assert [fact.badge for fact in staff] == ["host", "moderator"]
+
+
+async def test_answers_to_the_host_weigh_more(house: House) -> None:
+    def weights() -> list[float]:
+        return [fact.weight for fact in house.facts("danmaku")]
+
+    await say(house, text="要一件")
+    await say(house, text="@主播 要两件")
+    await say(house, host(name="Mei"), text="上链接吗？")
+    await say(house, text="要三件")
+    house.clock.pass_ms(ANSWERS_WITHIN_MS + 1)
+    await say(house, text="要四件")
+    assert weights() == [1.0, 1.0 + ANSWER_WEIGHT, 1.0, 1.0 + ANSWER_WEIGHT, 1.0]
 
 
 @pytest.mark.parametrize(
