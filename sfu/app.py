@@ -222,14 +222,6 @@ class Media:
         """Let a room's viewers look at its own stage again."""
         self._desk.placing.dismiss(RoomId(room), now=self._clock())
 
-    def end_publisher(self, room: str, user: str, reason: str) -> bool:
-        """End what somebody publishes in a room, at once; False when they do not."""
-        found = self._desk.publisher(RoomId(room), user)
-        if found is None:
-            return False
-        self._desk.close(found, reason, now=self._clock())
-        return True
-
     def end_session(self, session: str, reason: str) -> bool:
         """End a session for the house (kicked, room ended); False when it is gone already."""
         found = self._desk.session(SessionId(session))

@@ -17,12 +17,13 @@ from litestar import Litestar
 
 from liveroom.app.buses import build_bus
 from liveroom.app.derived import certificate, gateway_limits, media_config, reachable, tls_context
+from liveroom.app.following import Following
 from liveroom.app.identity import new_id, now_ms
 from liveroom.app.key_set import read_key_set
-from liveroom.bus.port import Bus, Publication
+from liveroom.bus.port import Bus
 from liveroom.config import Config
-from liveroom.domain.events import BroadcastChanged
-from liveroom.domain.ids import RoomId, UserId
+from liveroom.domain.actors import Actor
+from liveroom.domain.refusals import Refused
 from liveroom.edge.api.application import build_api
 from liveroom.edge.api.backend import Addresses, Backend, Readiness
 from liveroom.edge.demo_links import DemoLinks, demo_handler
@@ -35,14 +36,16 @@ from liveroom.edge.revoking import Revoking
 from liveroom.edge.tokens import Tokens
 from liveroom.observe import JOIN_SECONDS, configure_logs, logger
 from liveroom.service.paying import NoPayments
-from liveroom.service.ports import Ports
+from liveroom.service.ports import GuestPass, Ports
 from liveroom.service.services import TICK_S, Services, build_services
 from liveroom.store.database import open_store
 from liveroom.store.port import Store, StoreUnusableError
-from sfu.app import Media, MediaEvent
+from sfu.app import Media
 
 DRAIN_S = 4.0
 """How long clients get to move elsewhere after SIGTERM before their sockets are closed."""
+GUEST_TTL_S = 6 * 60 * 60
+"""How long a guest may publish with the token that comes with a seat, or come back with it."""
 GC_THRESHOLDS = (100_000, 50, 100)
 """Objects until the youngest are looked at, and how often the older generations join in."""
 
@@ -64,12 +67,11 @@ class App:
         self._demo_links = demo_links
         self._ready = False
         self._bus: Bus
-        self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
-        self._hosts: dict[str, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = contextlib.AsyncExitStack()
         self._store: Store
         self._media: Media
+        self._following: Following
         self._gateway: Gateway
         self._listener: Listener
 
@@ -115,11 +117,10 @@ class App:
         self._closing.push_async_callback(self._bus.close)
         self._media = Media(
             media_config(config),
-            on_event=self._events.put_nowait,
+            on_event=lambda event: self._following.take(event),
             on_join_step=lambda step, seconds: JOIN_SECONDS.labels(step).observe(seconds),
             allows_origin=lambda origin: origins.allows(origin),
         )
-        self.services = build_services(self._ports())
         tokens = Tokens(
             secret=config.secret,
             jwks=await read_key_set(config.jwks),
@@ -127,6 +128,8 @@ class App:
             audience=config.audience,
             leeway_s=config.leeway_s,
         )
+        self.services = build_services(self._ports(tokens))
+        self._following = Following(self.services, self._media)
         self._gateway = Gateway(
             self.services,
             tokens,
@@ -145,12 +148,12 @@ class App:
         self._listener = Listener(self._api(tokens, origins), bound, certificate(config))
         await self._listener.start()
         self._closing.push_async_callback(self._listener.stop)
-        self._closing.callback(self._bus.subscribe_all(self._hear))
         revoking = Revoking(self._gateway.disconnect, self._media.end_user)
         self._closing.callback(self._bus.subscribe_all(revoking.hear))
+        self._closing.callback(self._bus.subscribe_all(self._following.hear))
         self._tasks = [
             asyncio.create_task(self._tick(), name="tick"),
-            asyncio.create_task(self._follow_media(), name="media-events"),
+            asyncio.create_task(self._following.run(), name="media-news"),
         ]
         self._closing.push_async_callback(self._cancel_tasks)
         self._ready = True
@@ -163,7 +166,7 @@ class App:
             await self._gateway.drain(drain_s)
         await self._closing.aclose()
 
-    def _ports(self) -> Ports:
+    def _ports(self, tokens: Tokens) -> Ports:
         payments: HttpPayments | NoPayments = NoPayments()
         if self.config.payments is not None and self.config.payment_secret is not None:
             payments = HttpPayments(
@@ -182,7 +185,18 @@ class App:
             payments=payments,
             online=lambda room: self._gateway.online(room),
             sessions=lambda room: self._media.sessions(room),
+            media=self._media,
+            guest_pass=lambda guest: self._guest_pass(tokens, guest),
         )
+
+    def _guest_pass(self, tokens: Tokens, guest: Actor) -> GuestPass:
+        """Make what a guest publishes with; the token is missing where only the shop can sign."""
+        whip_url = f"{self.http_url}/v1/rooms/{guest.room}/whip"
+        try:
+            token = tokens.sign(guest, at=now_ms() / 1000, ttl_s=GUEST_TTL_S)
+        except Refused:
+            return GuestPass(whip_url, None)
+        return GuestPass(whip_url, token)
 
     def _api(self, tokens: Tokens, origins: Origins) -> Litestar:
         config = self.config
@@ -220,31 +234,6 @@ class App:
                 await self.services.tick()
             except Exception:
                 _log.exception("tick failed")
-
-    async def _follow_media(self) -> None:
-        while True:
-            event = await self._events.get()
-            room, user = RoomId(event.room), UserId(event.user)
-            try:
-                if event.kind == "live":
-                    self._hosts[event.room] = event.session
-                    await self.services.rooms.host_live(room, user, event.session)
-                elif event.kind == "away":
-                    await self.services.rooms.host_gone(room, user, event.session)
-                elif event.kind == "session_closed" and (
-                    self._hosts.get(event.room) == event.session
-                ):
-                    del self._hosts[event.room]
-            except Exception:
-                _log.exception("media event failed", kind=event.kind, room=event.room)
-
-    def _hear(self, publication: Publication) -> None:
-        """Cut the host's media when their broadcast was ended."""
-        for event in publication.events:
-            if isinstance(event.fact, BroadcastChanged) and event.fact.phase == "ended":
-                session = self._hosts.get(publication.room)
-                if session is not None:
-                    self._media.end_session(session, "ended")
 
     async def _cancel_tasks(self) -> None:
         for task in self._tasks:

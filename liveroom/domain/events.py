@@ -84,9 +84,21 @@ class PaymentReceived:
     nth: int
 
 
+class Standing(StrEnum):
+    """As what somebody stands on a stage; a rival is another room's host."""
+
+    HOST = "host"
+    GUEST = "guest"
+    RIVAL = "rival"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One place on the stage: who stands there and whether their media flows."""
+    """One place on the stage: who stands there and whether their media flows.
+
+    `audio` and `video` false = muted by the host. `room` is a rival's own; `since` is when a
+    guest was seated or their media began or stopped (UTC ms).
+    """
 
     slot: int
     user: UserId
@@ -94,16 +106,94 @@ class Slot:
     live: bool
     audio: bool = True
     video: bool = True
+    role: Standing = Standing.HOST
+    room: RoomId | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageChanged:
-    """Who is on stage now; slot 0 is the host. `live` false = slate, they will be back."""
+    """Who is on stage now; slot 0 is the main place. `live` false = slate, they will be back.
+
+    `private` = the host is in a private call and not to be seen here meanwhile.
+    """
 
     KIND: ClassVar[str] = "stage"
     DELIVERY: ClassVar[Delivery] = Delivery.STATE
     AUDIENCE: ClassVar[Audience] = Audience.ALL
     slots: tuple[Slot, ...]
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Somebody who waits for the mic; `accepted` = next in line, `first` = by their level."""
+
+    user: UserId
+    name: str
+    tier: str
+    at: int
+    first: bool = False
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChanged:
+    """Who waits for the mic now, in line: for the host."""
+
+    KIND: ClassVar[str] = "mic_queue"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.HOST
+    asked: tuple[Asked, ...]
+    seats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicChanged:
+    """How one stands with the mic: asked (with a place in line), next, declined, down, none."""
+
+    KIND: ClassVar[str] = "mic"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    phase: str
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seated:
+    """One has a seat and what it takes to publish; `invited` = without having asked."""
+
+    KIND: ClassVar[str] = "seat"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    slot: int
+    whip_url: str
+    token: str | None
+    invited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallChanged:
+    """A private call of two: invited, active, ended; the called one gets what publishing takes."""
+
+    KIND: ClassVar[str] = "call"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    phase: str
+    user: UserId
+    name: str
+    whip_url: str | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerChanged:
+    """Who speaks on stage now; None = nobody."""
+
+    KIND: ClassVar[str] = "speaker"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    user: UserId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +361,11 @@ Fact = (
     | OrderPaid
     | PaymentReceived
     | StageChanged
+    | QueueChanged
+    | MicChanged
+    | Seated
+    | CallChanged
+    | SpeakerChanged
     | ProductPinned
     | BroadcastChanged
     | Recognised

@@ -3,14 +3,11 @@
 Plain values and the small rules about them; who may do what is decided in `service`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from liveroom.domain.events import ProductCard, Slot
+from liveroom.domain.events import ProductCard
 from liveroom.domain.ids import BroadcastId, RoomId, TenantId, UserId
-
-HOST_SLOT = 0
-"""The stage slot of the host; guests stand on 1 and up."""
 
 AWAY_MS_MAX = 30 * 60 * 1000
 """A host away for longer has gone home: the broadcast is closed with its report."""
@@ -108,35 +105,10 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Who stands where; `session` is the media session that holds the host's slot."""
-
-    slots: tuple[Slot, ...] = ()
-    session: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """What is pinned now."""
 
     product: ProductCard | None = field(default=None)
-
-
-def seat_host(stage: Stage, *, user: UserId, name: str, session: str) -> Stage:
-    """Put the host on slot 0, live; guests stay where they are."""
-    host = Slot(slot=HOST_SLOT, user=user, name=name, live=True)
-    guests = tuple(slot for slot in stage.slots if slot.slot != HOST_SLOT)
-    return Stage(slots=(host, *guests), session=session)
-
-
-def host_left(stage: Stage, *, session: str) -> Stage | None:
-    """Show the slate; None when another session has taken the slot over meanwhile."""
-    if stage.session != session:
-        return None
-    slots = tuple(
-        replace(slot, live=False) if slot.slot == HOST_SLOT else slot for slot in stage.slots
-    )
-    return Stage(slots=slots, session=None)
 
 
 def report_of(*, opening: Counters, closing: Counters, duration_ms: int) -> Report:

@@ -4,18 +4,8 @@ The application wires the media core in; tests wire a fake. The caller has verif
 already; the media core decides about sessions, content types, ETags and takeovers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
-
-from liveroom.domain.ids import RoomId, UserId
-
-Seated = Callable[[RoomId, UserId], bool]
-"""Tells whether a guest has a seat on the stage."""
-
-
-def nobody_seated(_room: RoomId, _user: UserId) -> bool:
-    """Seat nobody: the answer of a server without guest seats."""
-    return False
 
 
 class MediaReply(Protocol):

@@ -72,6 +72,8 @@ def present_snapshot(
     """
     fields: Fields = {
         "stage": [present_slot(slot) for slot in snapshot.stage],
+        "private": snapshot.private,
+        "cues": [present(event) for event in snapshot.cues],
         "pin": present_product(snapshot.pin),
         "rounds": [present(event) for event in snapshot.rounds],
         "texts": texts or [present(event) for event in snapshot.texts],

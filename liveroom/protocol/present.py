@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from liveroom.domain.events import (
     BroadcastChanged,
+    CallChanged,
     ChatRulesChanged,
     DanmakuSaid,
     Entered,
@@ -19,14 +20,18 @@ from liveroom.domain.events import (
     LastPurchase,
     LineReported,
     LinesDeleted,
+    MicChanged,
     OrderPaid,
     PaymentReceived,
     ProductCard,
     ProductPinned,
+    QueueChanged,
     Recognised,
     RitualPerformed,
     Sanctioned,
+    Seated,
     Slot,
+    SpeakerChanged,
     StageChanged,
     WelcomedBack,
 )
@@ -71,7 +76,7 @@ def present_room(room: Room) -> Fields:
 
 def present_slot(slot: Slot) -> Fields:
     """Make the map of one place on the stage."""
-    return asdict(slot)
+    return _without_none(asdict(slot))
 
 
 def present_product(product: ProductCard | None) -> Fields | None:
@@ -85,6 +90,10 @@ def present_product(product: ProductCard | None) -> Fields | None:
 
 def _add(fields: Fields, **optional: Any) -> None:
     fields.update({key: value for key, value in optional.items() if value is not None})
+
+
+def _without_none(fields: Fields) -> Fields:
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _present_broadcast(broadcast: Broadcast) -> Fields:
@@ -124,7 +133,19 @@ def _receipt(fact: PaymentReceived) -> Fields:
 
 
 def _stage(fact: StageChanged) -> Fields:
-    return {"slots": [present_slot(slot) for slot in fact.slots]}
+    return {"slots": [present_slot(slot) for slot in fact.slots], "private": fact.private}
+
+
+def _queue(fact: QueueChanged) -> Fields:
+    return {"asked": [asdict(asked) for asked in fact.asked], "seats": fact.seats}
+
+
+def _personal(fact: MicChanged | Seated | CallChanged) -> Fields:
+    return _without_none(asdict(fact))
+
+
+def _speaker(fact: SpeakerChanged) -> Fields:
+    return {"user": fact.user}
 
 
 def _pin(fact: ProductPinned) -> Fields:
@@ -195,6 +216,11 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     OrderPaid: _order,
     PaymentReceived: _receipt,
     StageChanged: _stage,
+    QueueChanged: _queue,
+    MicChanged: _personal,
+    Seated: _personal,
+    CallChanged: _personal,
+    SpeakerChanged: _speaker,
     ProductPinned: _pin,
     BroadcastChanged: _broadcast,
     Recognised: _recognised,

@@ -11,6 +11,7 @@ from liveroom.domain.actors import Actor
 from liveroom.domain.ids import ID_PATTERN, OrderId, ProductId, RoomId, UserId
 from liveroom.domain.orders import QUANTITY_MAX
 from liveroom.domain.refusals import Refused
+from liveroom.domain.seats import SEATS_MAX
 from liveroom.service.gifting import Gifting
 from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
@@ -20,6 +21,7 @@ from liveroom.service.recognising import Recognising
 from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Rooms
 from liveroom.service.shopping import Shopping
+from liveroom.service.staging import Staging
 
 Answer = Mapping[str, Any]
 """The fields of an `ok`: text, numbers, booleans, None, and lists and maps of them."""
@@ -54,6 +56,12 @@ class UserArguments(Struct, frozen=True):
     """Which person."""
 
     user: Id
+
+
+class SeatsArguments(Struct, frozen=True):
+    """How many guests there may be."""
+
+    seats: Annotated[int, Meta(ge=0, le=SEATS_MAX)]
 
 
 class SwitchArguments(Struct, frozen=True):
@@ -125,6 +133,26 @@ def _keeping(handler: OrderHandler) -> Handler:
     return handle
 
 
+async def _accept_mic(self: "Asking", ask: Ask, given: UserArguments) -> object:
+    stage = await self.staging.accept(ask.actor, ask.room, UserId(given.user))
+    seated = stage.of(UserId(given.user))
+    return {"slot": None if seated is None else seated.slot}
+
+
+async def _decline_mic(self: "Asking", ask: Ask, given: UserArguments) -> object:
+    await self.staging.decline(ask.actor, ask.room, UserId(given.user))
+    return {}
+
+
+async def _seats(self: "Asking", ask: Ask, given: SeatsArguments) -> object:
+    return {"seats": (await self.staging.resize(ask.actor, ask.room, given.seats)).seats}
+
+
+async def _call(self: "Asking", ask: Ask, given: UserArguments) -> object:
+    await self.staging.call(ask.actor, ask.room, UserId(given.user))
+    return {}
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "follow": Command(Nothing, lambda self, ask, _: self.members.follow(ask.actor, ask.room)),
     "unfollow": Command(Nothing, lambda self, ask, _: self.members.unfollow(ask.actor, ask.room)),
@@ -156,6 +184,16 @@ COMMANDS: Final[dict[str, Command]] = {
     "cancel_checkout": Command(OrderArguments, _cancel_checkout),
     "thank": Command(UserArguments, _thank),
     "end_broadcast": Command(Nothing, _end_broadcast),
+    "mic": Command(Nothing, lambda self, ask, _: self.staging.ask(ask.actor, ask.room)),
+    "leave_mic": Command(Nothing, lambda self, ask, _: self.staging.leave(ask.actor, ask.room)),
+    "accept_mic": Command(UserArguments, _accept_mic),
+    "decline_mic": Command(UserArguments, _decline_mic),
+    "seats": Command(SeatsArguments, _seats),
+    "call": Command(UserArguments, _call),
+    "answer_call": Command(
+        Nothing, lambda self, ask, _: self.staging.answer_call(ask.actor, ask.room)
+    ),
+    "hang_up": Command(Nothing, lambda self, ask, _: self.staging.hang_up(ask.actor, ask.room)),
     "numbers": Command(Nothing, lambda self, ask, _: self.numbers.of(ask.actor, ask.room)),
     **{
         name: Command(arguments, _keeping(handler), listed)
@@ -176,6 +214,7 @@ class Asking:
     reviewing: Reviewing
     rooms: Rooms
     shopping: Shopping
+    staging: Staging
 
     async def ask(
         self,

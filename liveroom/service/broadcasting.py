@@ -9,11 +9,9 @@ from liveroom.domain.rooms import (
     AWAY_MS_MAX,
     Broadcast,
     Phase,
-    Stage,
-    host_left,
     report_of,
-    seat_host,
 )
+from liveroom.domain.seats import closed, host_left, seat_host
 from liveroom.service.access import MERCHANTS, Access, require
 from liveroom.service.ports import Ports
 from liveroom.store import journal, members, rooms
@@ -85,7 +83,7 @@ class Broadcasting:
         name = members.guest(tx, tenant, room, user).name()
         stage = seat_host(state.stage, user=user, name=name, session=session)
         rooms.set_stage(tx, room, stage)
-        facts: list[Fact] = [StageChanged(slots=stage.slots)]
+        facts: list[Fact] = [StageChanged(slots=stage.slots, private=stage.private)]
         broadcast = state.room.broadcast
         if broadcast is None:
             broadcast = self._open(tx, state, at)
@@ -132,7 +130,7 @@ class Broadcasting:
         )
         ended = replace(going, phase=Phase.ENDED, ended_at=at, report=report)
         rooms.close_broadcast(tx, tenant, ended)
-        rooms.set_stage(tx, room, Stage())
+        rooms.set_stage(tx, room, closed(state.stage))
         facts: list[Fact] = [StageChanged(slots=()), _changed(ended, Phase.ENDED)]
         self._append(tx, state, facts, at)
         return ended

@@ -44,6 +44,7 @@ class Snapshot:
     """Everything current in a room at `Entry.offset`; `recognised` is filled for the host only.
 
     `slow_ms`: the room's slow mode, 0 = off.
+    `private` = the host is in a private call; `cues` are current for this person alone.
     """
 
     stage: tuple[Slot, ...]
@@ -53,6 +54,8 @@ class Snapshot:
     counters: Counters
     recognised: tuple[Event, ...] = ()
     slow_ms: int = 0
+    private: bool = False
+    cues: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.ports import Ports
 from liveroom.service.recognising import Recognising
 from liveroom.service.shopping import Shopping
+from liveroom.service.staging import Staging
 from liveroom.service.talking import Talking
 from liveroom.store import keys, moderation, tickets
 from liveroom.store.port import Transaction
@@ -30,11 +31,13 @@ class Housekeeping:
         recognising: Recognising,
         shopping: Shopping,
         broadcasting: Broadcasting,
+        staging: Staging,
     ) -> None:
         self._ports = ports
         self._always: tuple[Callable[[], Awaitable[None]], ...] = (
             recognising.tick,
             talking.tick,
+            staging.tick,
         )
         self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
             (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),

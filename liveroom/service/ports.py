@@ -1,12 +1,14 @@
 """What every service is built with: the store, the bus, the clock, ids, and the shop's policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from liveroom.bus.port import Bus
+from liveroom.domain.actors import Actor
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.recognition import QueuePolicy
-from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds
+from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
 from liveroom.service.paying import NoPayments, PaymentProvider
 from liveroom.store.port import Store
 
@@ -21,14 +23,91 @@ def _none(_room: RoomId) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class GuestPass:
+    """What a guest needs to publish; no token where only the shop can sign one."""
+
+    whip_url: str
+    token: str | None
+
+
+def _no_pass(_guest: Actor) -> GuestPass:
+    return GuestPass("", None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What an operator may change: the gift split in shares, tier thresholds, the host's queue."""
+    """What an operator may change.
+
+    The gift split in shares, tier thresholds, the host's queue, which levels wait for the mic
+    before all others.
+    """
 
     host_share: int = 70
     platform_share: int = 30
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     queue: QueuePolicy = field(default_factory=QueuePolicy)
+    first_on_mic: frozenset[Tier] = frozenset({Tier.DIAMOND})
+
+
+class StageMedia(Protocol):
+    """What the services want of the media core; all of it holds until it is told otherwise."""
+
+    def show(
+        self,
+        room: str,
+        slot: int,
+        publisher: tuple[str, str] | None,
+        *,
+        audio: bool = True,
+        video: bool = True,
+    ) -> None:
+        """Show whatever somebody publishes (room, user), or nobody, on a slot."""
+        ...
+
+    def forget(self, room: str, slot: int) -> None:
+        """Let a slot be as without any wish: slot 0 shows the host, others nobody."""
+        ...
+
+    def gather(self, room: str, users: frozenset[str], stage: str) -> None:
+        """Let some of a room's viewers look at a stage of their own."""
+        ...
+
+    def dismiss(self, room: str) -> None:
+        """Let a room's viewers look at its own stage again."""
+        ...
+
+    def end_user(self, room: str, user: str, roles: Collection[str], reason: str) -> int:
+        """End somebody's sessions of some roles in a room; tell how many there were."""
+        ...
+
+
+class NoMedia:
+    """The media of a server without any: nothing is shown."""
+
+    def show(
+        self,
+        room: str,
+        slot: int,
+        publisher: tuple[str, str] | None,
+        *,
+        audio: bool = True,
+        video: bool = True,
+    ) -> None:
+        """Show nobody."""
+
+    def forget(self, room: str, slot: int) -> None:
+        """Have nothing to forget."""
+
+    def gather(self, room: str, users: frozenset[str], stage: str) -> None:
+        """Gather nobody."""
+
+    def dismiss(self, room: str) -> None:
+        """Have nobody to dismiss."""
+
+    def end_user(self, room: str, user: str, roles: Collection[str], reason: str) -> int:
+        """Find nobody."""
+        return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +115,8 @@ class Ports:
     """The outside world as the services see it.
 
     `new_id` makes ids that sort by time, `new_secret` makes unguessable text (at least
-    128 bits). `online` and `sessions` count a room's viewers and media sessions.
+    128 bits). `online` and `sessions` count a room's viewers and media sessions; `guest_pass`
+    makes what a guest needs to publish.
     """
 
     store: Store
@@ -48,3 +128,5 @@ class Ports:
     policy: Policy = field(default_factory=Policy)
     online: Count = _none
     sessions: Count = _none
+    media: StageMedia = field(default_factory=NoMedia)
+    guest_pass: Callable[[Actor], GuestPass] = _no_pass

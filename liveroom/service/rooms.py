@@ -33,11 +33,15 @@ EventsOf = Callable[[RoomId], tuple[Event, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What a process heard in its rooms and no store keeps: talk, cards, likes."""
+    """What a process heard in its rooms and no store keeps: talk, cards, likes.
+
+    `cues` tells what of a stage is current for one person.
+    """
 
     texts: EventsOf
     cards: EventsOf
     likes: Callable[[RoomId], int]
+    cues: Callable[[Actor, RoomState], tuple[Event, ...]]
     write_likes: Callable[[], Awaitable[None]]
 
 
@@ -181,6 +185,8 @@ class Rooms:
             counters=replace(state.counters, likes=likes),
             recognised=self._heard.cards(room) if actor.role is Role.HOST else (),
             slow_ms=slow_ms,
+            private=state.stage.private,
+            cues=self._heard.cues(actor, state),
         )
 
     async def missed(

@@ -6,6 +6,7 @@ from typing import Final
 from liveroom.service.access import Access
 from liveroom.service.asking import Asking
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.directing import Directing
 from liveroom.service.gifting import Gifting
 from liveroom.service.housekeeping import Housekeeping
 from liveroom.service.judging import Judging
@@ -21,6 +22,7 @@ from liveroom.service.relay import Relay
 from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Heard, Rooms
 from liveroom.service.shopping import Shopping
+from liveroom.service.staging import Staging
 from liveroom.service.standing import Standing
 from liveroom.service.talking import Talking
 from liveroom.service.tickets import Tickets
@@ -50,12 +52,15 @@ class Services:
     reviewing: Reviewing
     numbers: Numbers
     broadcasting: Broadcasting
+    staging: Staging
+    directing: Directing
     housekeeping: Housekeeping
     relay: Relay
 
     async def start(self) -> None:
         """Take hosts off the air whom a crash left on it, and publish what is unpublished."""
         await self.broadcasting.recover()
+        await self.staging.recover()
         await self.relay.start()
 
     async def tick(self) -> None:
@@ -83,10 +88,12 @@ def build_services(ports: Ports) -> Services:
     moderating = Moderating(ports, access, standing, lines)
     recognising = Recognising(ports, access, profiles)
     broadcasting = Broadcasting(ports, access)
+    staging = Staging(ports, access, profiles)
     heard = Heard(
         texts=lines.recent,
         cards=recognising.current,
         likes=talking.likes,
+        cues=staging.cues,
         write_likes=talking.write_likes,
     )
     gifting = Gifting(ports, access)
@@ -112,11 +119,14 @@ def build_services(ports: Ports) -> Services:
             reviewing=reviewing,
             rooms=rooms,
             shopping=shopping,
+            staging=staging,
         ),
         moderating=moderating,
         reviewing=reviewing,
         numbers=numbers,
         broadcasting=broadcasting,
-        housekeeping=Housekeeping(ports, talking, recognising, shopping, broadcasting),
+        staging=staging,
+        directing=Directing(ports.store, ports.media),
+        housekeeping=Housekeeping(ports, talking, recognising, shopping, broadcasting, staging),
         relay=Relay(ports.store, ports.bus),
     )

@@ -6,9 +6,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
-from liveroom.domain.events import ProductCard, Slot
+from liveroom.domain.events import Asked, ProductCard, Slot
 from liveroom.domain.ids import BroadcastId, RoomId, TenantId
-from liveroom.domain.rooms import Broadcast, Counters, Phase, Report, Room, Stage
+from liveroom.domain.rooms import Broadcast, Counters, Phase, Report, Room
+from liveroom.domain.seats import Call, Stage
 from liveroom.store import shop
 from liveroom.store.dialect import insert_new
 from liveroom.store.port import Transaction
@@ -72,24 +73,28 @@ def state(tx: Transaction, room: RoomId, *, lock: bool = False) -> RoomState | N
     row = tx.execute(_STATE, {"of_room": room}).first()
     if row is None:
         return None
-    slots = msgspec.json.decode(row.stage, type=tuple[Slot, ...])
     product = shop.find_product(tx, row.tenant, row.pin) if row.pin else None
     return RoomState(
         room=_room_of(row),
         epoch=row.epoch,
         n=row.n,
-        stage=Stage(slots=slots, session=row.stage_session),
+        stage=_stage_of(row),
         pin=shop.card_of(product) if product else None,
         counters=_counters_of(row),
     )
 
 
 def set_stage(tx: Transaction, room: RoomId, stage: Stage) -> None:
-    """Keep who stands on stage."""
-    slots = msgspec.json.encode(stage.slots).decode()
-    tx.execute(
-        update(rooms).where(rooms.c.id == room).values(stage=slots, stage_session=stage.session)
-    )
+    """Keep who stands on stage, who waits for the mic, and who is called."""
+    call = None if stage.call is None else msgspec.json.encode(stage.call).decode()
+    kept = {
+        "stage": msgspec.json.encode(stage.slots).decode(),
+        "stage_session": stage.session,
+        "mic_queue": msgspec.json.encode(stage.queue).decode(),
+        "seats": stage.seats,
+        "call": call,
+    }
+    tx.execute(update(rooms).where(rooms.c.id == room).values(kept))
 
 
 def set_pin(tx: Transaction, room: RoomId, product: str | None) -> None:
@@ -206,8 +211,19 @@ def _shown() -> Any:
 _STATE = (
     _shown()
     .add_columns(rooms.c.epoch, rooms.c.stage, rooms.c.stage_session, rooms.c.pin, room_counters)
+    .add_columns(rooms.c.mic_queue, rooms.c.seats, rooms.c.call)
     .where(rooms.c.id == bindparam("of_room"))
 )
+
+
+def _stage_of(row: Row[Any]) -> Stage:
+    return Stage(
+        slots=msgspec.json.decode(row.stage, type=tuple[Slot, ...]),
+        session=row.stage_session,
+        queue=msgspec.json.decode(row.mic_queue, type=tuple[Asked, ...]),
+        seats=row.seats,
+        call=msgspec.json.decode(row.call, type=Call) if row.call else None,
+    )
 
 
 def _room_of(row: Row[Any]) -> Room:

@@ -166,10 +166,6 @@ class Desk:
         for session in list(self._sessions.values()):
             self.close(session, reason, now=now)
 
-    def publisher(self, room: RoomId, user: str) -> Session | None:
-        """Return the session with which somebody publishes in a room."""
-        return self._publishers.get((room, user))
-
     # -- datagrams ----------------------------------------------------------------------------
 
     def session_at(self, address: Address) -> Session | None:

@@ -122,13 +122,6 @@ async def test_a_muted_guest_is_not_forwarded_and_then_is_again(server: Server) 
     assert await seen(viewer) == (1, b"seen")
 
 
-async def test_who_is_taken_down_is_cut_at_once(server: Server) -> None:
-    await guest_of(server)
-    assert server.media.end_publisher("r1", "g", "taken_down")
-    assert not server.media.end_publisher("r1", "g", "taken_down")
-    assert [e.detail["reason"] for e in server.events if e.kind == "left"] == ["taken_down"]
-
-
 async def test_a_private_call_is_seen_by_its_two_and_by_nobody_else(server: Server) -> None:
     host, _ = await server.publisher("h")
     guest = await guest_of(server)

@@ -13,7 +13,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
 from liveroom.domain.refusals import Refused
-from liveroom.edge.api import gifts, health, media, members, moderation, rooms, sessions, shop
+from liveroom.edge.api import (
+    gifts,
+    health,
+    media,
+    members,
+    moderation,
+    rooms,
+    sessions,
+    shop,
+    stage,
+)
 from liveroom.edge.api.access import acting, authenticate, find_room, owned, permit, settled
 from liveroom.edge.api.backend import Backend
 from liveroom.edge.api.documents import docs_page, openapi
@@ -62,6 +72,7 @@ ROWS: tuple[Row, ...] = (
     *shop.ROWS,
     *members.ROWS,
     *gifts.ROWS,
+    *stage.ROWS,
     *sessions.ROWS,
     *moderation.ROWS,
     Row(

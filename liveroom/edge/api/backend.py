@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from liveroom.config import Config
 from liveroom.domain.ids import NewId, RoomId
-from liveroom.edge.media import MediaPort, Seated, nobody_seated
+from liveroom.edge.media import MediaPort
 from liveroom.edge.tokens import Tokens
 from liveroom.service.services import Services
 
@@ -48,4 +48,3 @@ class Backend:
     new_id: NewId
     online: Callable[[RoomId], int]
     readiness: Callable[[], Readiness] = always_ready
-    seated: Seated = nobody_seated

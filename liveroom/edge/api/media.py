@@ -45,11 +45,13 @@ def is_media_path(path: str) -> bool:
     return path.startswith("/v1/rooms/") and len(parts) >= 5 and parts[4] in ("whip", "whep")
 
 
-def check_publisher(backend: Backend, actor: Actor, room: RoomId) -> None:
+async def check_publisher(backend: Backend, actor: Actor, room: RoomId) -> None:
     """Refuse who may not publish: others than hosts, and guests without a seat."""
     if actor.role not in PUBLISHERS:
         raise Refused("forbidden", "Publishing needs a token of role host, or guest with a seat.")
-    if actor.role is Role.GUEST and not backend.seated(room, actor.user):
+    if actor.role is Role.GUEST and not await backend.services.staging.may_publish(
+        room, actor.user
+    ):
         raise Refused("no_seat")
 
 
@@ -60,7 +62,7 @@ async def _admit(backend: Backend, kind: str, room: str, headers: Mapping[str, s
     actor = owned(acting(claims, headers), place)
     await backend.services.access.enter(actor, place.id)  # not who was kicked or banned
     if kind == "whip":
-        check_publisher(backend, actor, place.id)
+        await check_publisher(backend, actor, place.id)
     return actor
 
 

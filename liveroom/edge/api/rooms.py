@@ -203,7 +203,7 @@ async def join(call: Call) -> Joined:
     addresses = backend.addresses()
     base = f"{addresses.http_url}/v1/rooms/{room.id}"
     publishes = actor.role is Role.HOST or (
-        actor.role is Role.GUEST and backend.seated(room.id, actor.user)
+        actor.role is Role.GUEST and await backend.services.staging.may_publish(room.id, actor.user)
     )
     joined = Joined(
         gateway_url=addresses.gateway_url,
@@ -212,9 +212,7 @@ async def join(call: Call) -> Joined:
         ice_servers=[],
         room=_shown(call, entry.room),
         snapshot=present_snapshot(
-            entry.snapshot,
-            online=backend.online(room.id),
-            is_host=bool(entry.snapshot.recognised),
+            entry.snapshot, online=backend.online(room.id), is_host=actor.role is Role.HOST
         ),
         resume=Resume(epoch=entry.epoch, offset=entry.offset, personal=entry.personal),
         token=token or UNSET,

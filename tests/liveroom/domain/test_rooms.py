@@ -1,11 +1,12 @@
 """The stage keeps its guests while hosts change; a report is the difference of two readings."""
 
-from liveroom.domain.events import Slot
+from liveroom.domain.events import Slot, Standing
 from liveroom.domain.ids import UserId
-from liveroom.domain.rooms import Counters, Stage, host_left, report_of, seat_host
+from liveroom.domain.rooms import Counters, report_of
+from liveroom.domain.seats import Stage, host_left, seat_host
 
 HOST, OTHER = UserId("h"), UserId("h2")
-GUEST = Slot(slot=1, user=UserId("g"), name="g", live=True)
+GUEST = Slot(slot=1, user=UserId("g"), name="g", live=True, role=Standing.GUEST)
 
 
 def test_a_host_takes_slot_0_and_guests_stay() -> None:

@@ -122,7 +122,6 @@ class House:
     media: FakeMedia
     payments: FakePayments
     clock: list[int]
-    seated: set[tuple[str, str]]
     readiness: list[Readiness]
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -189,6 +188,16 @@ class House:
         await self.good("POST", "/v1/rooms", json={"id": room, "title": room, **fields})
         return room
 
+    async def go_live(self, room: str, user: str = "host", session: str = "s-host") -> None:
+        """Let a host's media flow."""
+        await self.services.rooms.host_live(RoomId(room), UserId(user), session)
+
+    async def seat(self, room: str, user: str, slot: int = 1) -> None:
+        """Give somebody a seat on a room's stage."""
+        await self.go_live(room)
+        host = Actor(user=UserId("host"), role=Role.HOST, room=RoomId(room))
+        await self.services.staging.place(host, RoomId(room), slot, UserId(user))
+
     async def member(self, user: str, *, merchant: str = "default", **fields: Any) -> str:
         """Import an adult member."""
         await self.good(
@@ -235,7 +244,6 @@ async def open_house(
     )
     await services.start()
     tokens = Tokens(secret=SECRET)
-    seated: set[tuple[str, str]] = set()
     readiness = [Readiness(ready=True)]
     config = Config(
         **({"secret": SECRET, "admin_key": ADMIN_KEY, "payment_secret": PAYMENT_SECRET} | settings)
@@ -250,7 +258,6 @@ async def open_house(
         new_id=new_id,
         online=lambda room: 3,
         readiness=lambda: readiness[0],
-        seated=lambda room, user: (room, user) in seated,
     )
     pages = page_handlers(
         lambda: content_policy(gateway_url=GATEWAY_URL, http_url=HTTP_URL, payments=None),
@@ -267,7 +274,6 @@ async def open_house(
             media=media,
             payments=payments,
             clock=clock,
-            seated=seated,
             readiness=readiness,
         )
     await services.stop()

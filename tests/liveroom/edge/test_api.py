@@ -110,7 +110,7 @@ async def test_only_who_may_publish_is_told_where(house: House) -> None:
     assert host["whip_url"] == "http://127.0.0.1:8080/v1/rooms/r1/whip"
     guest = house.token("guest", user="bo")
     assert "whip_url" not in await house.good("POST", join, token=guest)
-    house.seated.add(("r1", "bo"))
+    await house.seat("r1", "bo")
     assert "whip_url" in await house.good("POST", join, token=guest)
 
 
@@ -281,7 +281,7 @@ async def test_a_guest_publishes_only_with_a_seat(house: House) -> None:
     await house.room("r1")
     token = house.token("guest", user="bo")
     assert await house.refused("POST", "/v1/rooms/r1/whip", token=token) == "403 no_seat"
-    house.seated.add(("r1", "bo"))
+    await house.seat("r1", "bo")
     assert (await house.ask("POST", "/v1/rooms/r1/whip", token=token)).status_code == 201
 
 

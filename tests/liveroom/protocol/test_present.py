@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from liveroom.domain.events import (
+    Asked,
     Audience,
     BroadcastChanged,
+    CallChanged,
     ChatRulesChanged,
     DanmakuSaid,
     Delivery,
@@ -19,14 +21,18 @@ from liveroom.domain.events import (
     LastPurchase,
     LineReported,
     LinesDeleted,
+    MicChanged,
     OrderPaid,
     PaymentReceived,
     ProductCard,
     ProductPinned,
+    QueueChanged,
     Recognised,
     RitualPerformed,
     Sanctioned,
+    Seated,
     Slot,
+    SpeakerChanged,
     StageChanged,
     WelcomedBack,
 )
@@ -72,6 +78,11 @@ FACTS: list[Fact] = [
         held=False,
         reason="spam",
     ),
+    QueueChanged(asked=(Asked(user=USER, name="小明", tier="gold", at=3),), seats=4),
+    MicChanged(phase="asked", position=2),
+    Seated(slot=1, whip_url="http://h/v1/rooms/r/whip", token="t"),
+    CallChanged(phase="invited", user=USER, name="小明"),
+    SpeakerChanged(user=USER),
 ]
 
 SPENDING = {"amount", "value", "weight", "spent", "revenue", "coins", "gift_coins", "balance"}

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from liveroom.domain.actors import AgeBand
+from liveroom.domain.ids import UserId
 from liveroom.service.asking import COMMANDS, Nothing, read_arguments
 from liveroom.service.order_commands import ORDER_COMMANDS
 from tests.house import ROOM, House, host, merchant_actor, refusal, viewer
@@ -22,6 +23,8 @@ async def prepare(house: House) -> None:
     await house.make_product(stock=9)
     await house.make_member("u1", coins=10)
     await house.order("o1", "u1")
+    await house.services.rooms.host_live(ROOM, UserId("h1"), "s1")
+    await house.services.staging.ask(viewer("waiting"), ROOM)
 
 
 GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -46,6 +49,10 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "rules": (host(), {"slow_ms": 5_000, "links": "mask"}),
     "words": (host(), {"add": [{"word": "spam", "action": "review"}], "remove": ["ham"]}),
     "audit": (host(), {}),
+    "accept_mic": (host(), {"user": "waiting"}),
+    "decline_mic": (host(), {"user": "waiting"}),
+    "seats": (host(), {"seats": 2}),
+    "call": (host(), {"user": "u1"}),
 }
 REFUSED = {"cancel_checkout": "no_such_order", "report": "no_such_line"}
 
@@ -57,6 +64,8 @@ async def test_every_command_answers_a_map_of_plain_values(
 ) -> None:
     await prepare(house)
     actor, given = GIVEN.get(do, (viewer(), {}))
+    if do == "answer_call":
+        await house.services.staging.call(host(), ROOM, UserId("u1"))
     asked = ask(house, do, actor=actor, raw=msgspec.Raw(ENCODERS[encoding](given)))
     if do in REFUSED:
         assert await refusal(asked) == REFUSED[do]

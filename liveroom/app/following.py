@@ -1,0 +1,75 @@
+"""Media news to the services, stage news to the media: both ways in order, through one queue.
+
+In: what the forwarding unit says of hosts and guests, what the bus says of stages and
+broadcasts. Out: calls of the services, which write it down and direct the media.
+"""
+
+import asyncio
+
+from liveroom.bus.port import Publication
+from liveroom.domain.events import BroadcastChanged, StageChanged
+from liveroom.domain.ids import RoomId, UserId
+from liveroom.observe import logger
+from liveroom.service.services import Services
+from sfu.app import Media, MediaEvent
+
+_log = logger(__name__)
+
+
+class Following:
+    """Carries news between the forwarding unit and the services.
+
+    Args:
+        services: who is told.
+        media: whose hosts are cut when their broadcast ends.
+
+    """
+
+    def __init__(self, services: Services, media: Media) -> None:
+        self._services = services
+        self._media = media
+        self._hosts: dict[str, str] = {}
+        self._news: asyncio.Queue[MediaEvent | RoomId] = asyncio.Queue()
+
+    def take(self, event: MediaEvent) -> None:
+        """Take news of the forwarding unit."""
+        self._news.put_nowait(event)
+
+    def hear(self, publication: Publication) -> None:
+        """Take news of the bus: a changed stage, a broadcast that was ended."""
+        facts = [event.fact for event in publication.events]
+        if any(isinstance(fact, BroadcastChanged) and fact.phase == "ended" for fact in facts):
+            session = self._hosts.get(publication.room)
+            if session is not None:
+                self._media.end_session(session, "ended")
+        if any(isinstance(fact, StageChanged) for fact in facts):
+            self._news.put_nowait(publication.room)
+
+    async def run(self) -> None:
+        """Pass the news on, one after another."""
+        await self._services.directing.start()
+        while True:
+            news = await self._news.get()
+            try:
+                if isinstance(news, MediaEvent):
+                    await self._pass_on(news)
+                else:
+                    await self._services.directing.follow(news)
+            except Exception:
+                _log.exception("news failed", news=str(news))
+
+    async def _pass_on(self, event: MediaEvent) -> None:
+        room, user = RoomId(event.room), UserId(event.user)
+        if event.kind == "speaker":
+            await self._services.staging.speaking(room, user or None)
+        elif event.detail.get("role") == "guest":
+            if event.kind in ("live", "away", "left"):
+                is_live = event.kind == "live"
+                await self._services.staging.guest_changed(room, user, live=is_live)
+        elif event.kind == "live":
+            self._hosts[event.room] = event.session
+            await self._services.rooms.host_live(room, user, event.session)
+        elif event.kind == "away":
+            await self._services.rooms.host_gone(room, user, event.session)
+        elif event.kind == "session_closed" and self._hosts.get(event.room) == event.session:
+            del self._hosts[event.room]
