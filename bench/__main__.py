@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from bench import accept as accepts
+from bench import closed_net, janus
 from bench import fanout as fanouts
 from bench import gifts as gift_run
 from bench import media as media_run
@@ -76,7 +77,15 @@ def join(
 
 @app.command()
 def media(
-    viewers: Annotated[int, typer.Option(min=1, max=media_run.VIEWERS_MAX, help="How many.")] = 50,
+    viewers: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            max=media_run.VIEWERS_MAX,
+            help="How many; several times for a curve.",
+            show_default="50",
+        ),
+    ] = None,
     pps: Annotated[
         float, typer.Option(min=60, max=media_run.PPS_MAX, help="What the host sends a second.")
     ] = 345,
@@ -86,6 +95,10 @@ def media(
         str | None, typer.Option(help="A file or test: to publish, instead of plain packets.")
     ] = None,
     fanout: Annotated[str, typer.Option(help="best, or python for the reference.")] = "best",
+    peer: Annotated[
+        str | None,
+        typer.Option(help="janus: measure Debian's in the same run, in a namespace of its own."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
 ) -> None:
@@ -93,7 +106,17 @@ def media(
     if fanout not in ("best", "python"):
         raise typer.BadParameter("best or python", param_hint="--fanout")
     console = Console()
-    plan = media_run.Plan(viewers=viewers, rate_per_s=rate, seconds=seconds)
+    if peer is not None:
+        obstacle = janus.obstacle() or closed_net.obstacle()
+        if peer != "janus" or obstacle is not None:
+            raise typer.BadParameter(obstacle or "only janus", param_hint="--peer")
+        closed_net.enter()
+    plan = media_run.Plan(
+        viewers=viewers or [50],
+        rate_per_s=rate,
+        seconds=seconds,
+        janus_pps=None if peer is None else pps,
+    )
     publisher = {"pps": pps} if source is None else {}
     facts = {"host": source or f"{pps:g} packets a second", "fan-out": fanout}
     try:

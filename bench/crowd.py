@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from bench.janus import JanusViewer
 from bench.light import EntryFailed, Factory, LightViewer
 from bench.server import UnderTest
 
@@ -33,6 +34,10 @@ class Orders:
     viewers: int
     rate_per_s: float
     timeout_s: float
+    at_janus: bool = False
+    """`url` is Janus' HTTP interface."""
+    without_media: bool = False
+    """Nobody publishes: being connected is all."""
 
 
 class Crowd:
@@ -58,8 +63,9 @@ class Crowd:
 
     async def _enter_one(self, number: int) -> None:
         orders = self._orders
-        token = self._test.token(f"crowd-{number:05d}")
-        viewer = LightViewer(self._factory, self._http, orders.url, orders.room, token)
+        viewer = self._viewer(number)
+        if orders.without_media:
+            viewer.awaited = ("ice", "dtls")
         try:
             await viewer.enter(timeout_s=orders.timeout_s)
         except EntryFailed as failed:
@@ -67,6 +73,13 @@ class Crowd:
             return
         viewer.drain()
         self._viewers.append(viewer)
+
+    def _viewer(self, number: int) -> LightViewer:
+        orders = self._orders
+        if orders.at_janus:
+            return JanusViewer(self._factory, self._http, orders.url)
+        token = self._test.token(f"crowd-{number:05d}")
+        return LightViewer(self._factory, self._http, orders.url, orders.room, token)
 
     def answer(self, word: str) -> dict[str, Any]:
         """Do what a line asks for."""
@@ -80,7 +93,15 @@ class Crowd:
         return {
             "packets": sum(viewer.packets for viewer in self._viewers),
             "bytes": sum(viewer.bytes for viewer in self._viewers),
+            "gap_s": self._longest_gap_s(),
         }
+
+    def _longest_gap_s(self) -> float:
+        """Return the longest time any viewer got nothing since this was asked before."""
+        longest = max((viewer.gap_s for viewer in self._viewers), default=0.0)
+        for viewer in self._viewers:
+            viewer.gap_s = 0.0
+        return longest
 
     async def leave(self) -> None:
         """End all sessions."""

@@ -2,15 +2,19 @@
 
 Publishes VP8 that no decoder would like but every forwarder takes: frames at 30 a second, full
 fragments and a short last one, a key frame every two seconds; and 50 audio packets a second.
+`python -m bench.generator rtp VIDEO_PORT AUDIO_PORT PPS` sends the same as plain RTP.
 """
 
 import asyncio
 import contextlib
 import itertools
 import signal
+import socket
 import struct
 import sys
 import time
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import httpx
 
@@ -25,7 +29,25 @@ VIDEO_SSRC, AUDIO_SSRC = 0x0B0B0B01, 0x0B0B0B02
 ENTER_WITHIN_S = 20.0
 
 
-class GeneratedHost(LightViewer):
+class _Numbering:
+    """Puts a header before a payload."""
+
+    _sequences: list[Iterator[int]]
+
+    def _numbered(self, is_audio: bool, marker: bool, timestamp: int, payload: bytes) -> bytes:
+        kind, ssrc = (111, AUDIO_SSRC) if is_audio else (96, VIDEO_SSRC)
+        header = struct.pack(
+            "!BBHII",
+            0x80,
+            kind | (0x80 if marker else 0),
+            next(self._sequences[is_audio]) & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            ssrc,
+        )
+        return header + payload
+
+
+class GeneratedHost(LightViewer, _Numbering):
     """The way in is a viewer's, the media goes the other way."""
 
     awaited = ("ice", "dtls")
@@ -43,18 +65,23 @@ class GeneratedHost(LightViewer):
     def send(self, *, is_audio: bool, marker: bool, timestamp: int, payload: bytes) -> None:
         """Protect and send one packet."""
         assert self._srtp is not None
-        kind, ssrc = (111, AUDIO_SSRC) if is_audio else (96, VIDEO_SSRC)
-        header = struct.pack(
-            "!BBHII",
-            0x80,
-            kind | (0x80 if marker else 0),
-            next(self._sequences[is_audio]) & 0xFFFF,
-            timestamp & 0xFFFFFFFF,
-            ssrc,
-        )
-        wire = self._srtp.protect_rtp(header + payload)
+        wire = self._srtp.protect_rtp(self._numbered(is_audio, marker, timestamp, payload))
         if wire is not None:
             self._send_all([wire])
+
+
+class PlainHost(_Numbering):
+    """Sends plain RTP to two local ports."""
+
+    def __init__(self, video_port: int, audio_port: int) -> None:
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._addresses = [("127.0.0.1", video_port), ("127.0.0.1", audio_port)]
+        self._sequences = [itertools.count(1), itertools.count(1)]
+
+    def send(self, *, is_audio: bool, marker: bool, timestamp: int, payload: bytes) -> None:
+        """Send one packet."""
+        packet = self._numbered(is_audio, marker, timestamp, payload)
+        self._sock.sendto(packet, self._addresses[is_audio])
 
 
 def fragments(number: int, packets: int) -> list[bytes]:
@@ -78,20 +105,20 @@ async def publish(whip: str, token: str, pps: float) -> None:
             await host.leave()
 
 
-async def _send_all(host: GeneratedHost, pps: float) -> None:
+async def _send_all(host: GeneratedHost | PlainHost, pps: float) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_send_sound(host))
         group.create_task(_send_pictures(host, pps))
 
 
-async def _send_sound(host: GeneratedHost) -> None:
+async def _send_sound(host: GeneratedHost | PlainHost) -> None:
     began = time.monotonic()
     for number in itertools.count():
         await asyncio.sleep(max(0.0, began + number / AUDIO_PER_S - time.monotonic()))
         host.send(is_audio=True, marker=False, timestamp=number * 960, payload=bytes(AUDIO_BYTES))
 
 
-async def _send_pictures(host: GeneratedHost, pps: float) -> None:
+async def _send_pictures(host: GeneratedHost | PlainHost, pps: float) -> None:
     began = time.monotonic()
     owed = 0.0
     for number in itertools.count():
@@ -106,12 +133,16 @@ async def _send_pictures(host: GeneratedHost, pps: float) -> None:
             )
 
 
-async def _main(whip: str, token: str, pps: float) -> None:
-    task = asyncio.create_task(publish(whip, token, pps))
+async def _main(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    if sys.argv[1] == "rtp":
+        feed = PlainHost(int(sys.argv[2]), int(sys.argv[3]))
+        asyncio.run(_main(_send_all(feed, float(sys.argv[4]))))
+    else:
+        asyncio.run(_main(publish(sys.argv[1], sys.argv[2], float(sys.argv[3]))))

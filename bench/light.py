@@ -54,7 +54,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     ufrag: str
     pwd: str
     address: tuple[str, int]
@@ -75,6 +75,8 @@ class LightViewer(asyncio.DatagramProtocol):
 
     awaited: tuple[str, ...] = ("ice", "dtls", "first_packet")
     """What belongs to entering, after the answer."""
+    relayed_by: tuple[str, int] | None = None
+    """Where to send instead of to the server."""
 
     def __init__(
         self,
@@ -95,7 +97,9 @@ class LightViewer(asyncio.DatagramProtocol):
         self._pwd = secrets.token_hex(12)
         self._tie_breaker = secrets.randbits(64)
         self._transaction = secrets.token_bytes(12)
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.setblocking(False)
         self._transport: asyncio.DatagramTransport | None = None
         self._dtls: Dtls | None = None
         self._srtp: Srtp | None = None
@@ -112,6 +116,9 @@ class LightViewer(asyncio.DatagramProtocol):
         self.steps = Steps()
         self.packets = 0
         self.bytes = 0
+        self.gap_s = 0.0
+        """The longest time without a packet, as `drain` saw it."""
+        self._heard_at = 0.0
 
     async def enter(self, *, timeout_s: float) -> None:
         """Go all the way to the first decrypted packet (and decoded frame, if wanted).
@@ -127,26 +134,22 @@ class LightViewer(asyncio.DatagramProtocol):
         self._waits = {name: loop.create_future() for name in waits}
         try:
             async with asyncio.timeout(timeout_s):
-                self.joined = await join(self._http, self._base_url, self._room, self._token)
-                self._token = self.joined.token
-                self._done("http")
-                step = "whep"
-                self._answer = await self._post()
-                self._done("whep")
+                self._answer = await self._signal()
+                step = "ice"
+                self._sock.connect(self.relayed_by or self._answer.address)
                 self._transport, _ = await loop.create_datagram_endpoint(
-                    lambda: self, remote_addr=self._answer.address
+                    lambda: self, sock=self._sock
                 )
                 self._check()
                 for step in waits:
                     await self._waits[step]
-        except TimeoutError as error:
-            raise EntryFailed(step, "timeout") from error
-        except httpx.HTTPError as error:
-            raise EntryFailed(step, type(error).__name__) from error
         except EntryFailed:
             raise
         except Exception as error:
-            raise EntryFailed(step, getattr(error, "code", type(error).__name__)) from error
+            if step == "http" and "http" in self.steps.done_s:
+                step = "whep"
+            reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
+            raise EntryFailed(step, getattr(error, "code", reason)) from error
         finally:
             for wait in self._waits.values():
                 wait.cancel()
@@ -166,6 +169,10 @@ class LightViewer(asyncio.DatagramProtocol):
         assert self._drained is not None
         receive = self._drained.recv_into
         buffer, arrivals = _SCRATCH, self.arrivals
+        now = time.monotonic()
+        if self._heard_at:
+            self.gap_s = max(self.gap_s, now - self._heard_at)
+        self._heard_at = now
         try:
             while True:
                 size = receive(buffer)
@@ -179,16 +186,20 @@ class LightViewer(asyncio.DatagramProtocol):
 
     async def leave(self) -> None:
         """DELETE the session and close the socket."""
-        if self._timer is not None:
-            self._timer.cancel()
         if self.resource is not None:
             with contextlib.suppress(httpx.HTTPError):
                 await self._http.delete(self.resource, headers=self._headers)
+        self._close()
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._drained is not None:
             asyncio.get_running_loop().remove_reader(self._drained.fileno())
             self._drained.close()
         if self._transport is not None:
             self._transport.close()
+        self._sock.close()
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -200,7 +211,16 @@ class LightViewer(asyncio.DatagramProtocol):
         offer = write_offer(self._ufrag, self._pwd, self._factory.fingerprint)
         return self.joined.whep_url, offer
 
-    async def _post(self) -> _Answer:
+    async def _signal(self) -> Answer:
+        """Ask for a session; return what is needed of the answer."""
+        self.joined = await join(self._http, self._base_url, self._room, self._token)
+        self._token = self.joined.token
+        self._done("http")
+        answer = await self._post()
+        self._done("whep")
+        return answer
+
+    async def _post(self) -> Answer:
         path, offer = self._target()
         url = urljoin(f"{self._base_url.rstrip('/')}/", path)
         reply = await self._http.post(
@@ -209,7 +229,7 @@ class LightViewer(asyncio.DatagramProtocol):
         if reply.status_code != 201:
             raise refusal_of(reply)
         self.resource = urljoin(str(reply.url), reply.headers["Location"])
-        return _read_answer(reply.text)
+        return read_answer(reply.text)
 
     def _done(self, step: str) -> None:
         self.steps.done_s.setdefault(step, time.monotonic() - self._began)
@@ -266,11 +286,16 @@ class LightViewer(asyncio.DatagramProtocol):
         success = parse_success(data)
         if success is None or success.transaction != self._transaction or self._checked:
             return
+        self._begin_handshake()
+
+    def _begin_handshake(self) -> None:
         assert self._answer is not None
         self._checked = True
         self._done("ice")
         self._dtls = Dtls(self._factory.context, (self._answer.fingerprint,), Role.CLIENT)
         self._send_all(self._dtls.start(now=time.monotonic()))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(CHECK_INTERVAL_S, self._tick)
 
     def _receive_dtls(self, data: bytes) -> None:
         assert self._dtls is not None
@@ -371,7 +396,7 @@ def write_offer(ufrag: str, pwd: str, fingerprint: str) -> str:
 _CANDIDATE = re.compile(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", re.I | re.M)
 
 
-def _read_answer(text: str) -> _Answer:
+def read_answer(text: str) -> Answer:
     """Take what a light viewer needs from an answer of an ICE-lite server."""
     found = {name: re.search(rf"^a={name}:(\S+)", text, re.M) for name in ("ice-ufrag", "ice-pwd")}
     fingerprint = re.search(r"^a=fingerprint:(\S+) (\S+)", text, re.M)
@@ -379,7 +404,7 @@ def _read_answer(text: str) -> _Answer:
     if not all(found.values()) or fingerprint is None or candidate is None:
         raise EntryFailed("whep", "bad_answer")
     ufrag, pwd = (match.group(1) for match in found.values() if match is not None)
-    return _Answer(
+    return Answer(
         ufrag,
         pwd,
         (candidate.group(1), int(candidate.group(2))),

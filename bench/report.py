@@ -6,7 +6,6 @@ The HTML holds its plots as inline SVG, so it opens anywhere without network. Pu
 
 import html
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.lines import COLOURS, Lines, round_up
+
 PERCENTILES = (50, 90, 95, 99, 100)
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 320, 56, 40, 16
-COLOURS = ("#2563eb", "#db2777", "#059669", "#d97706", "#7c3aed", "#0891b2", "#65a30d", "#dc2626")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Report:
     distributions: Sequence[Distribution]
     failures: Mapping[str, int] = field(default_factory=dict)
     curve: str = "Share of viewers that had reached a step"
+    lines: Sequence[Lines] = ()
 
     def as_map(self) -> dict[str, object]:
         """Give the JSON form."""
@@ -56,6 +57,7 @@ class Report:
             "facts": dict(self.facts),
             "figures": dict(self.figures),
             "failures": dict(self.failures),
+            "lines": [one.as_map() for one in self.lines],
             "distributions": [
                 {
                     "name": one.name,
@@ -119,6 +121,7 @@ class Report:
             heads=heads,
             rows=rows,
             figures=figures + failed,
+            lines="".join(one.as_svg() for one in self.lines),
         )
 
 
@@ -127,7 +130,7 @@ def curves(distributions: Sequence[Distribution]) -> str:
     drawn = [one for one in distributions if one.values and one.unit == distributions[0].unit]
     if not drawn:
         return "<p>Nothing was measured.</p>"
-    top = _round_up(max(max(one.values) for one in drawn))
+    top = round_up(max(max(one.values) for one in drawn))
     legend: list[str] = []
     scale_x, scale_y = (WIDTH - LEFT - 12) / top, HEIGHT - BOTTOM - TOP
     parts = [_grid(top, drawn[0].unit)]
@@ -145,16 +148,6 @@ def curves(distributions: Sequence[Distribution]) -> str:
         legend.append(f'<li><span style="background:{colour}"></span>{html.escape(one.name)}</li>')
     drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
     return f"{drawing}<ul>{''.join(legend)}</ul>"
-
-
-def _round_up(value: float) -> float:
-    """Find the next axis end that divides into five round steps."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(
-        power * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if power * step >= value
-    )
 
 
 def _figure(value: float | None) -> str:
@@ -203,6 +196,7 @@ _PAGE = """<!doctype html>
 <p class="facts">{facts}</p>
 <h2>{curve}</h2>
 {plot}
+{lines}
 <table><tr><th>step</th><th>n</th>{heads}</tr>{rows}</table>
 <table>{figures}</table>
 </html>

@@ -53,20 +53,23 @@ class UnderTest:
 
 @contextmanager
 def own_server(
-    source: str = "test:", *, pps: float | None = None, extra: Mapping[str, str] | None = None
+    source: str | None = "test:",
+    *,
+    pps: float | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> Iterator[UnderTest]:
     """Run a server and a host who publishes, for the time of the context.
 
-    With `pps` the host is the packet generator instead of a source; `extra` goes into the
-    server's environment.
+    With `pps` the host is the packet generator instead of a source; with neither there is
+    none. `extra` goes into the server's environment.
     """
     with tempfile.TemporaryDirectory(prefix="liveroom-bench-") as folder:
         secret, log = secrets.token_hex(32), Path(folder) / "server.log"
-        url = f"http://{HOST}:{_free_port(socket.SOCK_STREAM)}"
+        url = f"http://{HOST}:{free_port()}"
         environment = os.environ | {
             "LIVEROOM_HTTP": url.removeprefix("http://"),
-            "LIVEROOM_GATEWAY": f"{HOST}:{_free_port(socket.SOCK_STREAM)}",
-            "LIVEROOM_MEDIA": f"{HOST}:{_free_port(socket.SOCK_DGRAM)}",
+            "LIVEROOM_GATEWAY": f"{HOST}:{free_port()}",
+            "LIVEROOM_MEDIA": f"{HOST}:{free_port(udp=True)}",
             "LIVEROOM_STORE": f"sqlite:///{folder}/bench.db",
             "LIVEROOM_SECRET": secret,
             "LIVEROOM_LOG_LEVEL": "warning",
@@ -76,10 +79,13 @@ def own_server(
             _wait_ready(url, server, log)
             test = UnderTest(url, "bench", secret, server.pid)
             _make_room(test)
+            if source is None and pps is None:
+                yield test
+                return
             token = test.token("host", "host")
             assert token is not None
             whip = f"{url}/v1/rooms/{test.room}/whip"
-            publish = ["liveroom", "publish", source, whip, "--token", token]
+            publish = ["liveroom", "publish", source or "", whip, "--token", token]
             if pps is not None:
                 publish = ["bench.generator", whip, token, str(pps)]
             with _process(publish, environment, Path(folder) / "publish.log"):
@@ -109,7 +115,9 @@ def _process(
                 process.wait()
 
 
-def _free_port(kind: socket.SocketKind) -> int:
+def free_port(*, udp: bool = False) -> int:
+    """Return a port of the loopback that nobody has now."""
+    kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

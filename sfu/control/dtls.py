@@ -109,6 +109,8 @@ class Certificate:
             | SSL.OP_CIPHER_SERVER_PREFERENCE
         )
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        # 10 KiB a session that nobody would write into again.
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         # Who signed does not matter in WebRTC; the fingerprint is compared afterwards.
         context.set_verify(
             SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_verdict: True

@@ -1,6 +1,8 @@
 """The media bench: the whole run works, and the arithmetic under its figures is right."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,9 +42,34 @@ def test_three_viewers_are_delivered_to_and_every_figure_is_there(
     assert found["distributions"][0]["p50"] > 0
     assert "<svg" in html_file.read_text()
     assert "Share of batches forwarded within" in html_file.read_text()
+    assert "CPU per delivered packet" in html_file.read_text()
 
 
-@pytest.mark.parametrize("arguments", [["--viewers", "0"], ["--pps", "1"], ["--fanout", "other"]])
+@pytest.mark.slow
+@pytest.mark.peers
+def test_janus_forwards_the_same_in_the_same_run(tmp_path: Path) -> None:
+    json_file = tmp_path / "media.json"
+    command = ["media", "--viewers", "2", "--pps", "200", "--seconds", "1"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *command, "--peer", "janus", "--json", str(json_file)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(json_file.read_text())
+    assert found["figures"]["viewers in"] == 2
+    assert found["figures"]["Janus, µs CPU per delivered packet"] > 0
+    by_viewers = found["lines"][0]["series"]
+    assert [[x for x, _ in points] for points in by_viewers.values()] == [[2]] * 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--viewers", "0"], ["--pps", "1"], ["--fanout", "other"], ["--peer", "other"]],
+)
 def test_a_run_is_bounded(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["media", *arguments]).exit_code == 2
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.lines import Lines
 from bench.report import Distribution, Report, curves
 
 
@@ -53,3 +54,18 @@ def test_every_point_of_a_curve_is_inside_its_frame(top: float) -> None:
         x, y = map(float, point.split(","))
         assert 0 <= x <= 760
         assert 0 <= y <= 320
+
+
+def test_lines_are_drawn_one_a_series_with_their_points() -> None:
+    lines = Lines("Cost", "viewers", "µs", {"ours": [(100, 2.0), (50, 3.0)], "none": []})
+
+    drawn = lines.as_svg()
+
+    assert drawn.count("<polyline") == 1
+    assert drawn.count("<circle") == 2
+    assert "ours" in drawn
+    assert lines.as_map()["series"] == {"ours": [[100, 2.0], [50, 3.0]], "none": []}
+
+
+def test_without_points_a_sentence_says_so() -> None:
+    assert "Nothing was measured" in Lines("Cost", "viewers", "µs", {}).as_svg()
