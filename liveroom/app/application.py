@@ -20,6 +20,7 @@ from liveroom.app.derived import certificate, gateway_limits, media_config, reac
 from liveroom.app.following import Following
 from liveroom.app.identity import new_id, now_ms
 from liveroom.app.key_set import read_key_set
+from liveroom.app.recording import Recording
 from liveroom.bus.port import Bus
 from liveroom.config import Config
 from liveroom.domain.actors import Actor
@@ -32,6 +33,7 @@ from liveroom.edge.listener import Listener, bind
 from liveroom.edge.origins import Origins
 from liveroom.edge.pages import content_policy, page_handlers
 from liveroom.edge.payments import HttpPayments
+from liveroom.edge.replay_links import ReplayLinks
 from liveroom.edge.revoking import Revoking
 from liveroom.edge.tokens import Tokens
 from liveroom.observe import JOIN_SECONDS, configure_logs, logger
@@ -129,7 +131,8 @@ class App:
             leeway_s=config.leeway_s,
         )
         self.services = build_services(self._ports(tokens))
-        self._following = Following(self.services, self._media)
+        recording = Recording(self._media, self.services.replays, config.recordings, now_ms, new_id)
+        self._following = Following(self.services, self._media, recording)
         self._gateway = Gateway(
             self.services,
             tokens,
@@ -187,6 +190,7 @@ class App:
             sessions=lambda room: self._media.sessions(room),
             media=self._media,
             guest_pass=lambda guest: self._guest_pass(tokens, guest),
+            node=self.config.node,
         )
 
     def _guest_pass(self, tokens: Tokens, guest: Actor) -> GuestPass:
@@ -216,6 +220,7 @@ class App:
             now_ms=now_ms,
             new_id=new_id,
             online=self._gateway.online,
+            replay_links=ReplayLinks(config),
             readiness=self._readiness,
         )
         return build_api(backend, pages=pages, origins=origins)

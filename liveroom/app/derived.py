@@ -24,6 +24,7 @@ def media_config(config: Config) -> MediaConfig:
         host=config.media.host,
         port=config.media.port,
         advertise=config.advertise,
+        recordings=config.recordings,
         limits=MediaLimits(
             sessions_per_user=limits.media_sessions_per_user,
             sessions_per_address=limits.media_sessions_per_address,

@@ -6,6 +6,7 @@ broadcasts. Out: calls of the services, which write it down and direct the media
 
 import asyncio
 
+from liveroom.app.recording import Recording
 from liveroom.bus.port import Publication
 from liveroom.domain.events import BroadcastChanged, StageChanged
 from liveroom.domain.ids import RoomId, UserId
@@ -22,10 +23,12 @@ class Following:
     Args:
         services: who is told.
         media: whose hosts are cut when their broadcast ends.
+        recording: follows hosts too.
 
     """
 
-    def __init__(self, services: Services, media: Media) -> None:
+    def __init__(self, services: Services, media: Media, recording: Recording) -> None:
+        self._recording = recording
         self._services = services
         self._media = media
         self._hosts: dict[str, str] = {}
@@ -47,12 +50,14 @@ class Following:
 
     async def run(self) -> None:
         """Pass the news on, one after another."""
+        await self._recording.recover()
         await self._services.directing.start()
         while True:
             news = await self._news.get()
             try:
                 if isinstance(news, MediaEvent):
                     await self._pass_on(news)
+                    await self._recording.follow(news)
                 else:
                     await self._services.directing.follow(news)
             except Exception:

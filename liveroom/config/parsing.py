@@ -117,6 +117,11 @@ def parse_file(value: object) -> Path:
     return path
 
 
+def parse_path(value: object) -> Path:
+    """Read a path of something that need not be there yet."""
+    return Path(parse_text(value))
+
+
 def parse_store(value: object) -> str:
     """Read the address of a database."""
     given = parse_text(value)

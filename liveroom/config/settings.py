@@ -17,6 +17,7 @@ from liveroom.config.parsing import (
     parse_file,
     parse_names,
     parse_origins,
+    parse_path,
     parse_secret,
     parse_store,
     parse_text,
@@ -148,6 +149,12 @@ class Config:
         metadata=setting(
             parse_choice("debug", "info", "warning", "error"),
             "Least severe log line written: debug, info, warning or error.",
+        ),
+    )
+    recordings: Path | None = field(
+        default=None,
+        metadata=setting(
+            parse_path, "Folder where each broadcast is recorded.", "nothing is recorded"
         ),
     )
     limits: Limits = field(default_factory=Limits)

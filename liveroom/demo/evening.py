@@ -15,6 +15,7 @@ import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
@@ -104,6 +105,7 @@ async def _open(
     config = replace(
         _asked(),
         store=f"sqlite:///{folder}/demo.db",
+        recordings=Path(folder, "recordings"),
         secret=secret,
         payments=sandbox.url,
         payment_secret=payment_secret,

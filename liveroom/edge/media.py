@@ -71,6 +71,14 @@ class MediaPort(Protocol):
         """Tell what a room's sessions carry; at most `limit` of them one by one."""
         ...
 
+    async def picture(self, room: str) -> bytes | None:
+        """Draw what a room's host shows, as JPEG; None while there is nothing to see."""
+        ...
+
+    async def cut(self, source: str, target: str, *, from_s: float, to_s: float) -> float:
+        """Copy a part of a recording into a new file; return its seconds, 0 = nothing made."""
+        ...
+
     async def session_report(self, room: str, session: str) -> dict[str, Any] | None:
         """Tell everything about one session of a room."""
         ...

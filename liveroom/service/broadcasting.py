@@ -13,6 +13,7 @@ from liveroom.domain.rooms import (
 )
 from liveroom.domain.seats import closed, host_left, seat_host
 from liveroom.service.access import MERCHANTS, Access, require
+from liveroom.service.explaining import explain
 from liveroom.service.ports import Ports
 from liveroom.store import journal, members, rooms
 from liveroom.store.journal import Place
@@ -27,6 +28,10 @@ def _changed(broadcast: Broadcast, phase: Phase) -> BroadcastChanged:
         title=broadcast.title,
         started_at=broadcast.started_at,
     )
+
+
+def _place(state: RoomState, at: int) -> Place:
+    return Place(tenant=state.room.tenant, room=state.room.id, at=at)
 
 
 class Broadcasting:
@@ -104,6 +109,8 @@ class Broadcasting:
             started_at=at,
         )
         rooms.open_broadcast(tx, state.room.tenant, broadcast, state.counters)
+        if state.pin is not None:
+            explain(tx, _place(state, at), state.pin.id, broadcast.id, new_id=self._ports.new_id)
         return broadcast
 
     def _go_away(self, tx: Transaction, room: RoomId, session: str, at: int) -> None:
@@ -130,11 +137,11 @@ class Broadcasting:
         )
         ended = replace(going, phase=Phase.ENDED, ended_at=at, report=report)
         rooms.close_broadcast(tx, tenant, ended)
+        explain(tx, _place(state, at), None, None, new_id=self._ports.new_id)
         rooms.set_stage(tx, room, closed(state.stage))
         facts: list[Fact] = [StageChanged(slots=()), _changed(ended, Phase.ENDED)]
         self._append(tx, state, facts, at)
         return ended
 
     def _append(self, tx: Transaction, state: RoomState, facts: list[Fact], at: int) -> None:
-        place = Place(tenant=state.room.tenant, room=state.room.id, at=at)
-        journal.append(tx, place, facts, new_id=self._ports.new_id)
+        journal.append(tx, _place(state, at), facts, new_id=self._ports.new_id)

@@ -116,7 +116,7 @@ class Ports:
 
     `new_id` makes ids that sort by time, `new_secret` makes unguessable text (at least
     128 bits). `online` and `sessions` count a room's viewers and media sessions; `guest_pass`
-    makes what a guest needs to publish.
+    makes what a guest needs to publish. `node` names this process among others.
     """
 
     store: Store
@@ -130,3 +130,4 @@ class Ports:
     sessions: Count = _none
     media: StageMedia = field(default_factory=NoMedia)
     guest_pass: Callable[[Actor], GuestPass] = _no_pass
+    node: str = ""

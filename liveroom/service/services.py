@@ -19,6 +19,7 @@ from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
 from liveroom.service.recognising import Recognising
 from liveroom.service.relay import Relay
+from liveroom.service.replays import Replays
 from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Heard, Rooms
 from liveroom.service.shopping import Shopping
@@ -56,6 +57,7 @@ class Services:
     directing: Directing
     housekeeping: Housekeeping
     relay: Relay
+    replays: Replays
 
     async def start(self) -> None:
         """Take hosts off the air whom a crash left on it, and publish what is unpublished."""
@@ -129,4 +131,5 @@ def build_services(ports: Ports) -> Services:
         directing=Directing(ports.store, ports.media),
         housekeeping=Housekeeping(ports, talking, recognising, shopping, broadcasting, staging),
         relay=Relay(ports.store, ports.bus),
+        replays=Replays(ports, access, ports.node),
     )

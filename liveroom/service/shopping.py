@@ -14,6 +14,7 @@ from liveroom.domain.orders import (
 from liveroom.domain.refusals import Refused
 from liveroom.service.access import HOSTS, MERCHANTS, Access, require
 from liveroom.service.checkouts import Checkouts
+from liveroom.service.explaining import explain
 from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice
 from liveroom.service.ports import Ports
@@ -67,6 +68,8 @@ class Shopping:
                 raise Refused("no_such_product")
             card = shop.card_of(found) if found else None
             rooms.set_pin(tx, room, product)
+            going = rooms.broadcast_of(tx, room)
+            explain(tx, place, product, going, new_id=self._ports.new_id)
             journal.append(tx, place, [ProductPinned(product=card)], new_id=self._ports.new_id)
             return card
 

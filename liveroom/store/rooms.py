@@ -102,6 +102,11 @@ def set_pin(tx: Transaction, room: RoomId, product: str | None) -> None:
     tx.execute(update(rooms).where(rooms.c.id == room).values(pin=product))
 
 
+def broadcast_of(tx: Transaction, room: RoomId) -> BroadcastId | None:
+    """Read which broadcast is going on."""
+    return tx.execute(select(rooms.c.broadcast).where(rooms.c.id == room)).scalar_one_or_none()
+
+
 def open_broadcast(tx: Transaction, tenant: TenantId, broadcast: Broadcast, at: Counters) -> None:
     """Begin a broadcast; the counters are its zero mark."""
     tx.execute(

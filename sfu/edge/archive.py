@@ -35,8 +35,10 @@ PULL_S: Final = 0.1
 DRAW_S: Final = 3.0
 """A picture that takes longer is given up; the next ask begins anew."""
 CUT_S: Final = 60.0
-PREVIEW_FRESH_S: Final = 5.0
+PREVIEW_FRESH_S: Final = 10.0
 """A picture this young is not made again."""
+DRAWING_MAX: Final = 8
+"""Pictures asked of the recorder at once; a room beyond them has none for now."""
 PREVIEWS_MAX: Final = 500
 """Rooms whose last picture is kept; the oldest is forgotten."""
 RECORDINGS_MAX: Final = 64
@@ -94,6 +96,7 @@ class Archive:
         self._numbers = itertools.count(1)
         self._going: dict[int, _Going] = {}
         self._pictures: dict[int, asyncio.Future[bytes | None]] = {}
+        self._cutting: dict[str, asyncio.Task[float]] = {}
         self._cuts: dict[int, asyncio.Future[float]] = {}
         self._previews: dict[RoomId, _Preview] = {}
         self._drawing: dict[RoomId, asyncio.Task[bytes | None]] = {}
@@ -153,7 +156,18 @@ class Archive:
         return await asyncio.shield(task)
 
     async def cut(self, source: str, target: str, from_s: float, to_s: float) -> float:
-        """Copy a part of a recording into a new file; return its seconds, 0 = nothing made."""
+        """Copy a part of a recording into a new file; return its seconds, 0 = nothing made.
+
+        Whoever asks for a file that is being made waits for it.
+        """
+        task = self._cutting.get(target)
+        if task is None:
+            task = asyncio.create_task(self._cut(source, target, from_s, to_s), name="cut")
+            self._cutting[target] = task
+            task.add_done_callback(lambda _: self._cutting.pop(target, None))
+        return await asyncio.shield(task)
+
+    async def _cut(self, source: str, target: str, from_s: float, to_s: float) -> float:
         if not await self._recorder.ensure():
             return 0.0
         number = next(self._numbers)
@@ -221,7 +235,9 @@ class Archive:
 
     async def _draw(self, room: RoomId) -> bytes | None:
         picture = self._engine.picture(room)
-        if picture is None or not await self._recorder.ensure():
+        if picture is None or len(self._pictures) >= DRAWING_MAX:
+            return None
+        if not await self._recorder.ensure():
             return None
         number = next(self._numbers)
         waiting: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()

@@ -19,6 +19,7 @@ from liveroom.edge.api import (
     media,
     members,
     moderation,
+    replays,
     rooms,
     sessions,
     shop,
@@ -74,6 +75,7 @@ ROWS: tuple[Row, ...] = (
     *gifts.ROWS,
     *stage.ROWS,
     *sessions.ROWS,
+    *replays.ROWS,
     *moderation.ROWS,
     Row(
         method="GET",
@@ -113,6 +115,7 @@ def build_api(
         [
             *(_endpoint(path, rows, doors) for path, rows in _by_path().items()),
             *media.media_handlers(backend),
+            *replays.file_handlers(backend),
             *pages,
         ],
         openapi_config=None,
@@ -205,7 +208,12 @@ def _answer(row: Row, value: object) -> Response[bytes]:
         media_type = value.media_type
         if media_type.startswith("text/"):  # the framework adds the charset itself
             media_type = media_type.removesuffix("; charset=utf-8")
-        return Response(value.content, status_code=value.status, media_type=media_type)
+        kept = (
+            {} if value.fresh_s is None else {"Cache-Control": f"public, max-age={value.fresh_s}"}
+        )
+        return Response(
+            value.content, status_code=value.status, media_type=media_type, headers=kept
+        )
     return Response(
         _encoder.encode(value),
         status_code=row.status,

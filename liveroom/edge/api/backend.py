@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from liveroom.config import Config
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.edge.media import MediaPort
+from liveroom.edge.replay_links import ReplayLinks
 from liveroom.edge.tokens import Tokens
 from liveroom.service.services import Services
 
@@ -47,4 +48,5 @@ class Backend:
     now_ms: Callable[[], int]
     new_id: NewId
     online: Callable[[RoomId], int]
+    replay_links: ReplayLinks
     readiness: Callable[[], Readiness] = always_ready

@@ -181,9 +181,13 @@ async def end(call: Call) -> dict[str, Any]:
     return _reported(call.place(), ended)
 
 
+def present_broadcast(room: Room, broadcast: Broadcast) -> Any:
+    """Make the public map of one evening."""
+    return present_room(replace(room, broadcast=broadcast))["broadcast"]
+
+
 def _reported(room: Room, broadcast: Broadcast) -> dict[str, Any]:
-    shown = present_room(replace(room, broadcast=broadcast))["broadcast"]
-    return {"broadcast": shown, "report": broadcast.report}
+    return {"broadcast": present_broadcast(room, broadcast), "report": broadcast.report}
 
 
 async def list_broadcasts(call: Call) -> dict[str, Any]:

@@ -119,6 +119,8 @@ class Plain:
     content: bytes
     media_type: str
     status: int = 200
+    fresh_s: int | None = None
+    """Seconds that anybody may keep it."""
 
 
 Handler = Callable[..., Awaitable[object]]

@@ -24,6 +24,7 @@ from liveroom.store.tables.money import (
 )
 from liveroom.store.tables.news import events, idempotency, outbox, personal_events
 from liveroom.store.tables.people import follows, members, room_members, tickets, visits
+from liveroom.store.tables.recordings import recordings, segments
 from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
 from liveroom.store.tables.shop import checkouts, order_lines, orders, products
 
@@ -50,11 +51,13 @@ __all__ = [
     "outbox",
     "personal_events",
     "products",
+    "recordings",
     "reports",
     "room_counters",
     "room_members",
     "rooms",
     "sanctions",
+    "segments",
     "tickets",
     "visits",
     "words",

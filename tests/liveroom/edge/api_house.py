@@ -22,6 +22,7 @@ from liveroom.domain.refusals import Refused
 from liveroom.edge.api.application import build_api
 from liveroom.edge.api.backend import Addresses, Backend, Readiness
 from liveroom.edge.pages import content_policy, page_handlers
+from liveroom.edge.replay_links import ReplayLinks
 from liveroom.edge.tokens import Tokens
 from liveroom.service.paying import Payment
 from liveroom.service.ports import Ports
@@ -74,6 +75,8 @@ class FakeMedia:
     """A media core that notes what it is asked."""
 
     asked: list[dict[str, Any]] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    recordings: Path | None = None
     answer: Reply = field(
         default_factory=lambda: Reply(
             201,
@@ -92,6 +95,17 @@ class FakeMedia:
 
     async def room_report(self, room: str, *, limit: int) -> dict[str, Any]:
         return ROOM_REPORT | {"sessions": [SESSION_REPORT][:limit]}
+
+    async def picture(self, room: str) -> bytes | None:
+        return self.pictures.get(room)
+
+    async def cut(self, source: str, target: str, *, from_s: float, to_s: float) -> float:
+        self.asked.append({"kind": "cut", "method": "", "source": source, "part": (from_s, to_s)})
+        if self.recordings is None:
+            return 0.0
+        content = (self.recordings / source).read_bytes()
+        (self.recordings / target).write_bytes(content + b"part")
+        return to_s - from_s
 
     async def session_report(self, room: str, session: str) -> dict[str, Any] | None:
         return SESSION_REPORT if session == SESSION_REPORT["id"] else None
@@ -248,6 +262,7 @@ async def open_house(
     config = Config(
         **({"secret": SECRET, "admin_key": ADMIN_KEY, "payment_secret": PAYMENT_SECRET} | settings)
     )
+    media.recordings = config.recordings
     backend = Backend(
         services=services,
         tokens=tokens,
@@ -257,6 +272,7 @@ async def open_house(
         now_ms=lambda: clock[0],
         new_id=new_id,
         online=lambda room: 3,
+        replay_links=ReplayLinks(config),
         readiness=lambda: readiness[0],
     )
     pages = page_handlers(

@@ -90,6 +90,10 @@ MATRIX: dict[tuple[str, str], Cell] = {
     ("DELETE", "/v1/rooms/{room}/stage/{slot}"): Cell(
         roles=HOST | {"moderator"}, scoped=True, tenant=True
     ),
+    ("GET", "/v1/rooms/{room}/segments"): Cell(roles=ALL, scoped=True, tenant=True, no_token=200),
+    ("GET", "/v1/rooms/{room}/replay"): Cell(roles=ALL, scoped=True, tenant=True, no_token=200),
+    ("GET", "/v1/rooms/{room}/preview.jpg"): anyone(),
+    ("GET", "/v1/rooms/{room}/replays/{file}"): anyone(expected=4),
     ("POST", "/v1/products"): Cell(roles=MERCHANTS, body={"id": "new", "title": "t", "price": 1}),
     ("GET", "/v1/rooms/{room}/products"): anyone(),
     ("POST", "/v1/rooms/{room}/pin"): Cell(
@@ -172,6 +176,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         for role in Role:
             await house.member(str(role), merchant=SHOP, coins=100)
         await house.seat(ROOM, "guest")
+        house.media.pictures[ROOM] = b"a picture"
         yield house
 
 

@@ -1,0 +1,79 @@
+"""Records each host who goes live, and writes down what became of the files.
+
+In: media events. Out: orders to the forwarding unit and rows in the store.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from liveroom.domain.ids import NewId, RoomId
+from liveroom.domain.recordings import RecordingId
+from liveroom.observe import logger
+from liveroom.service.replays import Replays, last_written
+from sfu.app import Media, MediaEvent
+
+AGAIN = frozenset({"restart", "recorder_died"})
+"""Ends after which the same host is recorded anew, into another file."""
+
+_log = logger(__name__)
+
+
+class Recording:
+    """Follows hosts with the recorder.
+
+    Args:
+        media: the forwarding unit.
+        replays: where recordings are noted.
+        folder: where files go; None records nothing.
+        now_ms: server time.
+        new_id: names files; nothing that anybody typed is in a name.
+
+    """
+
+    def __init__(
+        self,
+        media: Media,
+        replays: Replays,
+        folder: Path | None,
+        now_ms: Callable[[], int],
+        new_id: NewId,
+    ) -> None:
+        self._media = media
+        self._replays = replays
+        self._folder = folder
+        self._now_ms = now_ms
+        self._new_id = new_id
+
+    async def recover(self) -> None:
+        """Note the ends of what a crash cut off."""
+        if self._folder is not None:
+            await self._replays.recover(last_written(self._folder))
+
+    async def follow(self, event: MediaEvent) -> None:
+        """Take the next event of the media."""
+        if self._folder is None:
+            return
+        if event.kind == "live" and event.detail.get("role") == "host":
+            await self._begin(RoomId(event.room), event.session)
+        elif event.kind == "recorded":
+            await self._finished(event)
+
+    async def _begin(self, room: RoomId, session: str) -> None:
+        recording = RecordingId(self._new_id())
+        ago_s = await self._media.record(session, recording)
+        if ago_s is None:
+            return
+        started_at = self._now_ms() - round(ago_s * 1000)
+        if not await self._replays.begin(recording, room, session, started_at):
+            self._media.stop_recording(session)
+
+    async def _finished(self, event: MediaEvent) -> None:
+        detail = event.detail
+        reason = detail["reason"]
+        write = _log.info if reason == "finished" else _log.warning
+        write("recorded", room=event.room, reason=reason, gaps=detail["gaps"], file=detail["file"])
+        await self._replays.finish(
+            RecordingId(detail["file"]), reason=reason, size=int(detail["bytes"])
+        )
+        if reason in AGAIN:
+            await self._begin(RoomId(event.room), event.session)
