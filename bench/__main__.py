@@ -13,7 +13,10 @@ from rich.console import Console
 from bench import accept as accepts
 from bench import closed_net, janus
 from bench import fanout as fanouts
+from bench import flash as flashes
 from bench import gifts as gift_run
+from bench import idle as idles
+from bench import loss as losses
 from bench import media as media_run
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.report import Report
@@ -36,6 +39,9 @@ def join(
     sample: Annotated[int, typer.Option(min=0, help="Every n-th decodes its first frame.")] = 10,
     timeout: Annotated[float, typer.Option(min=1, max=120, help="For one viewer's way, s.")] = 10,
     websocket: Annotated[bool, typer.Option(help="Also open the websocket.")] = True,
+    into: Annotated[
+        int, typer.Option(min=0, max=VIEWERS_MAX, help="Viewers already in the room.")
+    ] = 0,
     url: Annotated[
         str | None, typer.Option(help="A running server; without it one is started here.")
     ] = None,
@@ -59,6 +65,7 @@ def join(
         sample_every=sample,
         timeout_s=timeout,
         websocket=websocket,
+        into=into,
     )
     if url is not None and not urlsplit(url).hostname:
         raise typer.BadParameter("write it like http://127.0.0.1:8080", param_hint="--url")
@@ -132,6 +139,83 @@ def media(
 
 
 @app.command()
+def loss(
+    loss: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0, max=50, help="Per cent lost each way; several times.", show_default="5, 10, 20"
+        ),
+    ] = None,
+    viewers: Annotated[int, typer.Option(min=1, max=losses.VIEWERS_MAX, help="How many.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="For how long, each.")] = 20,
+    pps: Annotated[
+        float, typer.Option(min=60, max=media_run.PPS_MAX, help="What the host sends a second.")
+    ] = 345,
+    seed: Annotated[int, typer.Option(help="Decides what is lost.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let viewers watch over bad paths, and count what they have in time."""
+    plan = losses.Plan(
+        losses=[each / 100 for each in loss or (5, 10, 20)],
+        viewers=viewers,
+        seconds=seconds,
+        seed=seed,
+    )
+
+    def run(console: Console) -> Report:
+        with own_server(None, pps=pps) as test:
+            return asyncio.run(losses.measure(test, plan, console))
+
+    _finish(run, json, html)
+
+
+@app.command()
+def idle(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=idles.VIEWERS_MAX, help="How many are connected.")
+    ] = 1_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="For how long.")] = 20,
+    rate: Annotated[float, typer.Option(min=0.1, max=RATE_MAX, help="Joins a second.")] = 50,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Measure what connected viewers cost while nobody publishes."""
+    plan = idles.Plan(viewers=viewers, rate_per_s=rate, seconds=seconds)
+
+    def run(console: Console) -> Report:
+        with own_server(None) as test:
+            return idles.measure(test, plan, console)
+
+    _finish(run, json, html)
+
+
+@app.command()
+def flash(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=flashes.VIEWERS_MAX, help="How many come.")
+    ] = 1_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Within which time.")] = 10,
+    early: Annotated[
+        int, typer.Option(min=1, max=flashes.VIEWERS_MAX, help="How many are in before.")
+    ] = 50,
+    pps: Annotated[
+        float, typer.Option(min=60, max=media_run.PPS_MAX, help="What the host sends a second.")
+    ] = 115,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let a crowd come at once, and see that those who are in miss nothing."""
+    plan = flashes.Plan(early=early, viewers=viewers, seconds=seconds)
+
+    def run(console: Console) -> Report:
+        with own_server(None, pps=pps) as test:
+            return flashes.measure(test, plan, console)
+
+    _finish(run, json, html)
+
+
+@app.command()
 def fanout(
     viewers: Annotated[
         int, typer.Option(min=1, max=fanouts.VIEWERS_MAX, help="How many watch.")
@@ -172,7 +256,7 @@ def _finish(run: Callable[[Console], Report], json: Path | None, html: Path | No
     console = Console()
     try:
         report = run(console)
-    except fanouts.FanoutFailed as failed:
+    except (fanouts.FanoutFailed, ServerFailed) as failed:
         console.print(str(failed), markup=False)
         raise typer.Exit(1) from failed
     report.show(console)

@@ -38,6 +38,8 @@ class Orders:
     """`url` is Janus' HTTP interface."""
     without_media: bool = False
     """Nobody publishes: being connected is all."""
+    prefix: str = "crowd"
+    """Of the viewers' names."""
 
 
 class Crowd:
@@ -59,7 +61,11 @@ class Crowd:
                 due = began + number / self._orders.rate_per_s
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 group.create_task(self._enter_one(number))
-        return {"viewers": len(self._viewers), "failures": dict(self._failures)}
+        return {
+            "viewers": len(self._viewers),
+            "failures": dict(self._failures),
+            "entered_ms": [max(each.steps.done_s.values()) * 1e3 for each in self._viewers],
+        }
 
     async def _enter_one(self, number: int) -> None:
         orders = self._orders
@@ -78,7 +84,7 @@ class Crowd:
         orders = self._orders
         if orders.at_janus:
             return JanusViewer(self._factory, self._http, orders.url)
-        token = self._test.token(f"crowd-{number:05d}")
+        token = self._test.token(f"{orders.prefix}-{number:05d}")
         return LightViewer(self._factory, self._http, orders.url, orders.room, token)
 
     def answer(self, word: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ FRAGMENT_BYTES = 1_160
 KEYFRAME_EVERY = 60
 VIDEO_SSRC, AUDIO_SSRC = 0x0B0B0B01, 0x0B0B0B02
 ENTER_WITHIN_S = 20.0
+STAMP = struct.Struct("!Q")
 
 
 class _Numbering:
@@ -118,6 +119,17 @@ async def _send_sound(host: GeneratedHost | PlainHost) -> None:
         host.send(is_audio=True, marker=False, timestamp=number * 960, payload=bytes(AUDIO_BYTES))
 
 
+def stamped(payload: bytes) -> bytes:
+    """Let a payload end with the moment of its sending, in nanoseconds of the machine's clock."""
+    return payload[: -STAMP.size] + STAMP.pack(time.monotonic_ns())
+
+
+def sent_at_s(payload: bytes) -> float:
+    """Read that moment."""
+    nanoseconds: int = STAMP.unpack(payload[-STAMP.size :])[0]
+    return nanoseconds / 1e9
+
+
 async def _send_pictures(host: GeneratedHost | PlainHost, pps: float) -> None:
     began = time.monotonic()
     owed = 0.0
@@ -129,7 +141,10 @@ async def _send_pictures(host: GeneratedHost | PlainHost, pps: float) -> None:
         timestamp = number * 90_000 // FRAMES_PER_S
         for at, payload in enumerate(payloads, start=1):
             host.send(
-                is_audio=False, marker=at == len(payloads), timestamp=timestamp, payload=payload
+                is_audio=False,
+                marker=at == len(payloads),
+                timestamp=timestamp,
+                payload=stamped(payload),
             )
 
 

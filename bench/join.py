@@ -8,6 +8,8 @@ while, and the server's CPU per delivered packet is set beside a bare `sendto`.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,16 +17,19 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.crowd import Orders, orders_line
 from bench.light import STEPS, EntryFailed, Factory, LightViewer
 from bench.machine import Usage, describe, sendto_cost_us, usage
+from bench.media import started_crowd
 from bench.report import Distribution, Report
-from bench.server import UnderTest
+from bench.server import ServerFailed, UnderTest
 from liveroom.client.room import RoomClient
 from liveroom.client.visit import CommandRefused, RoomClosed
 
 VIEWERS_MAX = 2_000
 RATE_MAX = 500.0
 CONNECTIONS_MAX = 200
+INTO_RATE_PER_S, INTO_TIMEOUT_S = 20.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class Plan:
     sample_every: int = 10
     timeout_s: float = 10.0
     websocket: bool = True
+    into: int = 0
+    """Viewers in the room before, in a process of their own."""
 
 
 @dataclass(slots=True)
@@ -51,6 +58,7 @@ class _Run:
     failures: Counter[str] = field(default_factory=Counter)
     viewers: list[LightViewer] = field(default_factory=list)
     visits: list[RoomClient] = field(default_factory=list)
+    joining_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,28 @@ class _Held:
 
 async def measure(test: UnderTest, plan: Plan, console: Console) -> Report:
     """Carry the plan out and report."""
+    with _others(test, plan, console):
+        return await _measure(test, plan, console)
+
+
+@contextmanager
+def _others(test: UnderTest, plan: Plan, console: Console) -> Iterator[None]:
+    """Fill the room first, if asked to."""
+    if not plan.into:
+        yield
+        return
+    orders = Orders(
+        test.url, test.room, test.secret, plan.into, INTO_RATE_PER_S, INTO_TIMEOUT_S, prefix="early"
+    )
+    with started_crowd() as crowd:
+        with console.status(f"{plan.into} viewers fill the room"):
+            entered = crowd.ask(orders_line(orders))
+        if entered["failures"]:
+            raise ServerFailed(f"The room could not be filled: {entered['failures']}")
+        yield
+
+
+async def _measure(test: UnderTest, plan: Plan, console: Console) -> Report:
     empty = usage(test.pid) if test.pid is not None else None
     limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=50)
     async with httpx.AsyncClient(timeout=plan.timeout_s, limits=limits, trust_env=False) as http:
@@ -97,6 +127,7 @@ async def _enter_all(run: _Run, console: Console) -> None:
                 entering.add_done_callback(
                     lambda _: progress.update(task, advance=1, failed=sum(run.failures.values()))
                 )
+        run.joining_s = time.monotonic() - started
 
 
 async def _enter_one(run: _Run, number: int) -> None:
@@ -181,6 +212,13 @@ def _report(run: _Run, empty: Usage | None, held: _Held) -> Report:
             "server CPU while joining, ms per viewer": (held.before.cpu_s - empty.cpu_s)
             / max(1, run.plan.viewers)
             * 1e3,
+            "server CPU, ms per join without the forwarding": (
+                held.before.cpu_s - empty.cpu_s - spent_s / held.took_s * run.joining_s
+            )
+            / max(1, run.plan.viewers)
+            * 1e3
+            if run.plan.into >= run.plan.viewers
+            else None,
             "server memory, MiB": held.after.resident_bytes / 2**20,
             "server memory, KiB per viewer": (held.after.resident_bytes - empty.resident_bytes)
             / max(1, run.plan.viewers)

@@ -176,7 +176,7 @@ def started_crowd() -> Iterator[Crowd]:
 
 
 def _moment(test: UnderTest, crowd: Crowd, http: httpx.Client) -> Moment:
-    samples = _samples(http.get(f"{test.url}/metrics").text)
+    samples = read_samples(http.get(f"{test.url}/metrics").text)
     counted = crowd.ask("count")
     return Moment(
         time.monotonic(),
@@ -193,7 +193,7 @@ def _moment(test: UnderTest, crowd: Crowd, http: httpx.Client) -> Moment:
     )
 
 
-def _samples(text: str) -> dict[str, float]:
+def read_samples(text: str) -> dict[str, float]:
     """Read the text format of metrics."""
     lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, value in lines}

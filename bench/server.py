@@ -31,12 +31,16 @@ class ServerFailed(Exception):  # noqa: N818 - said to the person who measures
 
 @dataclass(frozen=True, slots=True)
 class UnderTest:
-    """Where the server is and how to get tokens for it; `pid` None = not on this machine."""
+    """Where the server is and how to get tokens for it.
+
+    `pid` None = not on this machine; `media` is where its media port is, if that is known.
+    """
 
     url: str
     room: str
     secret: str | None
     pid: int | None = None
+    media: tuple[str, int] | None = None
 
     def token(self, user: str, role: str = "viewer") -> str | None:
         """Sign a token, or None where no secret is known: then viewers are anonymous."""
@@ -65,11 +69,11 @@ def own_server(
     """
     with tempfile.TemporaryDirectory(prefix="liveroom-bench-") as folder:
         secret, log = secrets.token_hex(32), Path(folder) / "server.log"
-        url = f"http://{HOST}:{free_port()}"
+        url, media = f"http://{HOST}:{free_port()}", (HOST, free_port(udp=True))
         environment = os.environ | {
             "LIVEROOM_HTTP": url.removeprefix("http://"),
             "LIVEROOM_GATEWAY": f"{HOST}:{free_port()}",
-            "LIVEROOM_MEDIA": f"{HOST}:{free_port(udp=True)}",
+            "LIVEROOM_MEDIA": f"{HOST}:{media[1]}",
             "LIVEROOM_STORE": f"sqlite:///{folder}/bench.db",
             "LIVEROOM_SECRET": secret,
             "LIVEROOM_LOG_LEVEL": "warning",
@@ -77,7 +81,7 @@ def own_server(
         }
         with _process(["liveroom", "serve"], environment, log) as server:
             _wait_ready(url, server, log)
-            test = UnderTest(url, "bench", secret, server.pid)
+            test = UnderTest(url, "bench", secret, server.pid, media)
             _make_room(test)
             if source is None and pps is None:
                 yield test

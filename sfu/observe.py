@@ -42,6 +42,10 @@ segmentation_refused = Counter(
     "Times the kernel (socket) or a path (address) refused UDP segmentation offload.",
     ["scope"],
 )
+numbers_asked = Counter(
+    "liveroom_media_numbers_asked", "Lost packets asked of publishers again, each request counted."
+)
+keyframes_asked = Counter("liveroom_media_keyframes_asked", "Key frames asked of publishers.")
 replays = Counter("liveroom_media_replays", "Viewers shown the group of pictures of the moment.")
 replay_packets = Counter("liveroom_media_replay_packets", "Packets of those replays.")
 replay_fallbacks = Counter(

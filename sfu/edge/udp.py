@@ -83,6 +83,7 @@ class MediaSocket:
         self._logged: set[str] = set()
         self._exported: Counter[str] = Counter()
         self._replays = ReplayStats()
+        self._asked = (0, 0)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -258,6 +259,7 @@ class MediaSocket:
         except Exception as error:
             self._broken("timer", error)
         self._export_drops()
+        self._export_asked()
         self._export_replays()
         self.arm()
 
@@ -267,6 +269,13 @@ class MediaSocket:
             if new:
                 observe.datagrams_dropped.labels(reason).inc(new)
                 self._exported[reason] = count
+
+    def _export_asked(self) -> None:
+        before, now = self._asked, self._engine.asked()
+        if now != before:
+            self._asked = now
+            observe.numbers_asked.inc(now[0] - before[0])
+            observe.keyframes_asked.inc(now[1] - before[1])
 
     def _export_replays(self) -> None:
         """Add what is new to the metrics; replays move on the timer only."""

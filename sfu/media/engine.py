@@ -280,6 +280,10 @@ class Engine:
             legs=len(legs),
         )
 
+    def asked(self) -> tuple[int, int]:
+        """Return how many lost packets and key frames were asked of publishers."""
+        return self._totals["nacks_asked"], self._totals["keyframes_asked"]
+
     def replay_stats(self) -> ReplayStats:
         """Return the part of the totals that tells of replays; it costs nothing."""
         return self._replays.stats()
