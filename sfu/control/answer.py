@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sfu.control.codecs import FORWARDABLE, identity, parse_parameters, with_aliases
-from sfu.control.policy import PUBLISHER, TRANSPORT_FEEDBACK, VIEWER, Policy
+from sfu.control.policy import LAYERS_MAX, PUBLISHER, TRANSPORT_FEEDBACK, VIEWER, Policy
 from sfu.control.refusals import Refused
 from sfu.control.sdp import ICE_PWD, ICE_UFRAG, Fingerprint, Format, Offer, Section
 from sfu.media.model import Codec, Kind, LegSpec, TrackSpec
-from sfu.media.shape import TRANSPORT_WIDE
+from sfu.media.shape import REPAIRED_RID, RID, TRANSPORT_WIDE
 
 SECURE_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"})
 FINGERPRINT_BYTES: Mapping[str, int] = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
@@ -74,6 +74,8 @@ class _Accepted:
     extensions: Mapping[str, int]
     wanted: tuple[str, ...]
     """The feedback that may be answered."""
+    layers: tuple[str, ...] = ()
+    """The simulcast streams we take, by rid."""
 
     def codec(self, offered: Format) -> Codec:
         """Name the identity of one of the formats."""
@@ -110,7 +112,9 @@ def answer_publisher(offer: Offer, local: Local) -> Negotiated:
         accepted[section.mid] = taken
     remote = _remote(offer, [section.mid for section in wanted])
     setup = _setup_line(remote)
-    sdp = _write(offer, accepted, local, lambda _taken: [setup, "a=recvonly"])
+    sdp = _write(
+        offer, accepted, local, lambda taken: [setup, "a=recvonly", *_layer_lines(taken.layers)]
+    )
     return Negotiated(sdp, remote, tracks=tuple(_track(taken) for taken in accepted.values()))
 
 
@@ -232,8 +236,12 @@ def _accept(section: Section, policy: Policy) -> _Accepted | None:
         for uri in policy.extensions[kind]
         if uri in section.extensions and (uri != TRANSPORT_WIDE or offers_reports)
     }
+    # Streams whose SSRCs nobody names can be told apart by this extension only.
+    layers = section.layers[:LAYERS_MAX] if RID in ids and len(section.layers) > 1 else ()
+    if not layers:
+        ids = {uri: number for uri, number in ids.items() if uri not in (RID, REPAIRED_RID)}
     wanted = policy.feedback[kind]
-    return _Accepted(section, kind, formats, repairs, tuple(repair_formats), ids, wanted)
+    return _Accepted(section, kind, formats, repairs, tuple(repair_formats), ids, wanted, layers)
 
 
 def _number(text: str) -> int:
@@ -246,7 +254,7 @@ def _track(taken: _Accepted) -> TrackSpec:
     groups = {
         semantics: numbers for semantics, numbers in reversed(section.groups) if len(numbers) > 1
     }
-    # A publisher that offers layers sends the first one when none is answered.
+    # A publisher that offers layers by SSRC sends the first one when none is answered.
     first = groups.get("SIM", groups.get("FID", section.ssrcs[:1]))[:1]
     ssrc = first[0] if first else None
     rtx_ssrc = next(
@@ -261,12 +269,19 @@ def _track(taken: _Accepted) -> TrackSpec:
         mid=section.mid,
         kind=taken.kind,
         codecs={offered.payload_type: taken.codec(offered) for offered in taken.formats},
-        ssrc=ssrc,
-        rtx_ssrc=rtx_ssrc,
+        ssrc=None if taken.layers else ssrc,
+        rtx_ssrc=None if taken.layers else rtx_ssrc,
         rtx=taken.repairs,
         extensions=taken.extensions,
         feedback=taken.feedback(),
+        rids=taken.layers,
     )
+
+
+def _layer_lines(layers: Sequence[str]) -> list[str]:
+    if not layers:
+        return []
+    return [*(f"a=rid:{rid} recv" for rid in layers), f"a=simulcast:recv {';'.join(layers)}"]
 
 
 def _leg(taken: _Accepted, slot: int, new_ssrc: Callable[[], int]) -> LegSpec:

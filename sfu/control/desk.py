@@ -25,6 +25,7 @@ from sfu.control.session import HALF_OPEN, Input, Session, State
 from sfu.media.engine import Engine
 from sfu.media.model import (
     Kind,
+    PictureEvent,
     RoomId,
     SessionId,
     SpeakerEvent,
@@ -255,11 +256,21 @@ class Desk:
         return True
 
     def stage_changed(self, event: StageEvent) -> None:
-        """Turn the engine's news into news of hosts and guests."""
-        if isinstance(event, SpeakerEvent):
-            self._speaker_changed(event)
-        else:
-            self._track_changed(event)
+        """Turn the engine's news into news of people."""
+        match event:
+            case SpeakerEvent():
+                self._speaker_changed(event)
+            case PictureEvent():
+                self._picture_changed(event)
+            case TrackEvent():
+                self._track_changed(event)
+
+    def _picture_changed(self, event: PictureEvent) -> None:
+        viewer = self._sessions.get(event.session)
+        if viewer is not None:
+            kind = "picture" if event.is_shown else "sound_only"
+            detail = {"direction": str(viewer.direction), "slot": str(event.slot)}
+            self._outlets.on_event(MediaEvent(kind, viewer.room, viewer.user, viewer.id, detail))
 
     def _speaker_changed(self, event: SpeakerEvent) -> None:
         speaker = None if event.session is None else self._sessions.get(event.session)

@@ -48,7 +48,8 @@ class MediaEvent:
 
     `kind`: "live" (a publisher's first media packet, also after a stall), "away" (a live
     publisher's media ended or stalled), "left" (a guest's session ended), "speaker" (somebody
-    else speaks on a room's stage, nobody when `user` is empty), "session_opened",
+    else speaks on a room's stage, nobody when `user` is empty), "sound_only" (a viewer's path
+    carries no picture of a slot any more), "picture" (it does again), "session_opened",
     "session_closed", "recorded" (a recording's file is closed). `detail` tells the direction,
     the role, and why: {"reason": …}.
     """

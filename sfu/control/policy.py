@@ -7,8 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sfu.media.model import Kind
-from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID, PLAYOUT_DELAY, TRANSPORT_WIDE
+from sfu.media.shape import (
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    MID,
+    PLAYOUT_DELAY,
+    REPAIRED_RID,
+    RID,
+    TRANSPORT_WIDE,
+)
 
+LAYERS_MAX = 3
+"""Simulcast streams taken of one m-line; further ones are left out of the answer."""
 TRANSPORT_FEEDBACK = "transport-cc"
 
 
@@ -23,7 +33,7 @@ class Policy:
 PUBLISHER = Policy(
     extensions={
         Kind.AUDIO: (MID, AUDIO_LEVEL, ABS_SEND_TIME, TRANSPORT_WIDE),
-        Kind.VIDEO: (MID, ABS_SEND_TIME, TRANSPORT_WIDE),
+        Kind.VIDEO: (MID, RID, REPAIRED_RID, ABS_SEND_TIME, TRANSPORT_WIDE),
     },
     feedback={
         Kind.AUDIO: ("goog-remb", TRANSPORT_FEEDBACK, "nack"),

@@ -8,6 +8,7 @@ is bounded by a constant below, and unknown lines are skipped.
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sfu.control.codecs import STATIC_FORMATS
 from sfu.control.refusals import Refused
@@ -24,12 +25,15 @@ CANDIDATES_MAX = 32
 SSRCS_MAX = 32
 FINGERPRINTS_MAX = 8
 GROUPS_MAX = 16
+RIDS_MAX = 16
 FRAGMENT_BYTES_MAX = 16 * 1024
 
 DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 SETUPS = frozenset({"actpass", "active", "passive", "holdconn"})
 ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 ICE_PWD = re.compile(r"[A-Za-z0-9+/]{22,256}")
+RID = re.compile(r"[A-Za-z0-9_-]{1,16}")
+"""RFC 8851 section 10; longer ones would not fit a one-byte header extension."""
 TOKEN = re.compile(r"[!#-'*+\-.0-9A-Z^-~]{1,64}")
 MEDIA_LINE = re.compile(
     r"m=(audio|video|application|text|message) (\d{1,5})(?:/\d{1,5})? (\S+) (.+)"
@@ -72,7 +76,8 @@ class Section:
     extensions: Mapping[str, int]
     ssrcs: tuple[int, ...]
     groups: tuple[tuple[str, tuple[int, ...]], ...]
-    rids: tuple[str, ...]
+    layers: tuple[str, ...]
+    """The rids of the simulcast streams it would send, in the offer's order."""
     rtcp_mux: bool
     bundle_only: bool
     ufrag: str
@@ -116,7 +121,7 @@ class _Draft:
     extensions: dict[str, int] = field(default_factory=dict)
     ssrcs: dict[int, None] = field(default_factory=dict)
     groups: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
-    rids: list[str] = field(default_factory=list)
+    rids: dict[str, None] = field(default_factory=dict)
     fingerprints: list[Fingerprint] = field(default_factory=list)
     candidates: int = 0
 
@@ -248,7 +253,10 @@ def _attribute(draft: _Draft, name: str, value: str) -> None:
             draft.groups.append((semantics, tuple(_ssrc(number) for number in numbers)))
             _bound(draft.groups, GROUPS_MAX)
         case "rid":
-            draft.rids.append(value.split()[0])
+            identity, direction = value.split()[:2]
+            if direction == "send" and RID.fullmatch(identity):
+                draft.rids[identity] = None
+            _bound(draft.rids, RIDS_MAX)
         case "group":
             semantics, *mids = value.split()
             draft.attributes.setdefault(f"group:{semantics}", " ".join(mids))
@@ -294,7 +302,7 @@ def _section(lines: list[str], session: _Draft, index: int) -> Section:
         extensions={**session.extensions, **draft.extensions},
         ssrcs=tuple(draft.ssrcs),
         groups=tuple(draft.groups),
-        rids=tuple(draft.rids),
+        layers=_layers(get("simulcast", ""), draft.rids),
         rtcp_mux=bool({"rtcp-mux", "rtcp-mux-only"} & draft.flags),
         bundle_only="bundle-only" in draft.flags,
         ufrag=get("ice-ufrag", inherited("ice-ufrag", "")),
@@ -302,6 +310,17 @@ def _section(lines: list[str], session: _Draft, index: int) -> Section:
         setup=get("setup", inherited("setup", "")),
         fingerprints=tuple(draft.fingerprints or session.fingerprints),
     )
+
+
+def _layers(simulcast: str, rids: Mapping[str, None]) -> tuple[str, ...]:
+    """Name the streams of a=simulcast that are sent (RFC 8853 section 5.1).
+
+    Of alternatives the first; a leading ~ says that a stream is paused for now.
+    """
+    words = simulcast.split()
+    sent = next((after for word, after in pairwise(words) if word == "send"), "")
+    firsts = [stream.split(",")[0].removeprefix("~") for stream in sent.split(";")]
+    return tuple(dict.fromkeys(rid for rid in firsts if rid in rids))
 
 
 def _formats(draft: _Draft, raw_formats: str) -> tuple[Format, ...]:
@@ -351,6 +370,7 @@ def _bound(
     collection: dict[int, tuple[str, int, int]]
     | dict[str, int]
     | dict[int, None]
+    | dict[str, None]
     | list[tuple[str, tuple[int, ...]]]
     | list[Fingerprint],
     limit: int,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import final
 
+from sfu.media.adaptation import Adaptation, Video
 from sfu.media.deadlines import Deadlines
 from sfu.media.leg import Leg, Outbox
 from sfu.media.model import (
@@ -19,6 +20,7 @@ from sfu.media.model import (
     LegBatch,
     LegSpec,
     Output,
+    PictureEvent,
     RoomId,
     SessionId,
     StageEvent,
@@ -57,6 +59,9 @@ class Engine:
         self._deadlines: Deadlines[SessionId] = Deadlines()
         self._replays = Replays()
         self._speakers = Speakers()
+        self._adaptation = Adaptation(
+            attach=lambda leg, track: self._join(leg, track, now=self._now), detach=self._detach
+        )
         self._totals: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._now = 0.0
@@ -119,8 +124,7 @@ class Engine:
         if publisher is None or kinds == before:
             return self._finish([], {}, now=now)
         for kind in before - kinds:
-            track = publisher.first(kind)
-            if track is not None:
+            for track in publisher.layers(kind):
                 track.forget_past()
         for leg in self._stage.legs(room, slot):
             if leg.spec.kind in kinds - before:
@@ -152,6 +156,7 @@ class Engine:
             self._deadlines.set(session, publisher.due())
         elif viewer is not None and not viewer.suspended:
             viewer.suspended = True
+            viewer.starved.clear()
             self._deadlines.set(session, None)
             for leg in viewer.legs:
                 self._detach(leg)
@@ -230,7 +235,7 @@ class Engine:
         taps: list[Tap] = []
         since: float | None = None
         for kind in (Kind.VIDEO, Kind.AUDIO):
-            track = publisher.first(kind)
+            track = publisher.best(kind)
             if track is not None:
                 taps.append(Tap(track, since, partial(self._is_muted, publisher.room, kind)))
                 since = taps[-1].first_arrived
@@ -240,7 +245,7 @@ class Engine:
         """Ask a publisher for a key frame; the request comes out of the next `tick`."""
         self._now = now
         publisher = self._publishers.get(session)
-        track = None if publisher is None else publisher.first(Kind.VIDEO)
+        track = None if publisher is None else publisher.best(Kind.VIDEO)
         if publisher is not None and track is not None:
             track.want_keyframe(now=now)
             self._deadlines.pull(session, publisher.due())
@@ -251,7 +256,7 @@ class Engine:
             return None
         source = self._stage.source(room, HOST_SLOT)
         publisher = None if source is None else self._publishers.get(source)
-        track = None if publisher is None else publisher.first(Kind.VIDEO)
+        track = None if publisher is None else publisher.best(Kind.VIDEO)
         return None if track is None else newest_picture(track)
 
     def _is_muted(self, room: RoomId, kind: Kind) -> bool:
@@ -305,7 +310,10 @@ class Engine:
         for datagram in batch:
             size += len(datagram.data)
             if datagram.is_rtcp:
-                self._receive_feedback(datagram, sent, at_ntp, touched, asking)
+                viewer = self._receive_feedback(datagram, sent, at_ntp, touched, asking)
+                if viewer is not None and viewer.has_news:
+                    self._now = now
+                    events += self._adapt(viewer, asking)
                 continue
             publisher = self._publishers.get(datagram.session)
             if publisher is None:
@@ -369,12 +377,12 @@ class Engine:
         at_ntp: int,
         touched: list[Outbox],
         asking: dict[Publisher, None],
-    ) -> None:
+    ) -> Viewer | None:
         publisher = self._publishers.get(datagram.session)
         viewer = self._viewers.get(datagram.session)
         if publisher is None and viewer is None:
             self._dropped[Drop.UNKNOWN_SESSION] += 1
-            return
+            return None
         compound = rtcp.parse(datagram.data)
         if compound.malformed:
             self._dropped[Drop.MALFORMED] += 1
@@ -387,6 +395,7 @@ class Engine:
             for source in wanted:
                 source.want_keyframe(now=now, round_trip_s=flight_s)
                 asking[self._publishers[source.session]] = None
+        return viewer
 
     def _follow(self, viewer: Viewer, asking: dict[Publisher, None], *, now: float) -> None:
         """Let all legs of a viewer follow what their slots show."""
@@ -399,15 +408,37 @@ class Engine:
         self._deadlines.set(viewer.session, viewer.due())
 
     def _attach(self, leg: Leg, publisher: Publisher, *, now: float) -> None:
-        track = publisher.first(leg.spec.kind)
         viewer = self._viewers[leg.outbox.session]
-        if track is None or not viewer.receiving:
+        layers = publisher.layers(leg.spec.kind)
+        if not layers or not viewer.receiving or leg in viewer.starved:
             return
         if leg.spec.kind in self._stage.muted(viewer.room, leg.spec.slot):
             return
+        self._join(leg, self._adaptation.first(layers, viewer.downlink, now=now), now=now)
+
+    def _join(self, leg: Leg, track: Track, *, now: float) -> None:
         track.attach(leg)
         if track.spec.kind is Kind.VIDEO:
-            self._replays.offer(leg, track, budget_bps=viewer.remb_bps, now=now)
+            budget_bps = self._viewers[leg.outbox.session].downlink.remb_bps
+            self._replays.offer(leg, track, budget_bps=budget_bps, now=now)
+
+    def _adapt(self, viewer: Viewer, asking: dict[Publisher, None]) -> list[PictureEvent]:
+        """Let a viewer's videos follow what its path carries now."""
+        viewer.has_news = False
+        if not viewer.receiving:
+            return []
+        videos: list[Video] = []
+        for leg in viewer.legs:
+            source = self._stage.source(viewer.room, leg.spec.slot)
+            publisher = None if source is None else self._publishers.get(source)
+            if publisher is None or leg.spec.kind is not Kind.VIDEO:
+                continue
+            if Kind.VIDEO not in self._stage.muted(viewer.room, leg.spec.slot):
+                videos.append((leg, publisher.layers(Kind.VIDEO)))
+        needy, events = self._adaptation.adapt(viewer, videos, now=self._now)
+        for track in needy:
+            asking[self._publishers[track.session]] = None
+        return events
 
     def _voices(self, *, now: float) -> dict[RoomId, dict[SessionId, float]]:
         """Tell how loud everybody is on the stages that several share; who is muted is silent."""
@@ -416,15 +447,16 @@ class Engine:
             loud = voices.setdefault(room, {})
             for source, slot in sources.items():
                 publisher = self._publishers.get(source)
-                track = None if publisher is None else publisher.first(Kind.AUDIO)
-                if track is None or track.loudness is None:
+                if publisher is None or Kind.AUDIO in self._stage.muted(room, slot):
                     continue
-                if Kind.AUDIO not in self._stage.muted(room, slot):
-                    loud[source] = track.loudness.above_silence_db(now=now)
+                for track in publisher.layers(Kind.AUDIO):
+                    if track.loudness is not None:
+                        loud[source] = track.loudness.above_silence_db(now=now)
         return voices
 
     def _detach(self, leg: Leg) -> None:
         self._replays.forget(leg)
+        self._adaptation.forget(leg)
         if isinstance(leg.source, Track):
             leg.source.detach(leg)
 

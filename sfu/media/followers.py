@@ -69,20 +69,36 @@ class _Group:
 class Followers:
     """Waiting, unmatched, replaying and active legs of one source."""
 
-    __slots__ = ("_fans", "_groups", "_replaying", "_source", "_unmatched", "waiting")
+    __slots__ = (
+        "_fans",
+        "_groups",
+        "_replaying",
+        "_source",
+        "_unmatched",
+        "candidates",
+        "waiting",
+    )
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, fans: list[Fan] | None = None) -> None:
         self._source = source
         self._groups: dict[ShapeKey, _Group] = {}
         self._unmatched: dict[Leg, None] = {}
         self._replaying: dict[Leg, ShapeKey] = {}
-        self._fans: list[Fan] = []
+        # Layers share one list: a leg that changes layers is in fans of both, and in order.
+        self._fans: list[Fan] = [] if fans is None else fans
+        self.candidates: dict[Leg, bool] = {}
+        """Legs that follow another layer until the next key frame of this one.
+
+        True for those whose path is too full: what it lost so far is not sent again, for that
+        would keep the key frame waiting.
+        """
         self.waiting: dict[Leg, None] = {}
 
     def take(self) -> list[Fan]:
         """Return all that the running call gave to groups, in order."""
         self._cut()
-        fans, self._fans = self._fans, []
+        fans = self._fans.copy()
+        self._fans.clear()
         return fans
 
     def add(self, leg: Leg) -> None:
@@ -93,12 +109,23 @@ class Followers:
 
     def remove(self, leg: Leg) -> None:
         """Let a leg go; it remembers where its stream stands."""
+        self._cut()
         leg.halt()
         leg.source = None
         self.waiting.pop(leg, None)
         self._unmatched.pop(leg, None)
         self._replaying.pop(leg, None)
         self._ungroup(leg)
+
+    def admit(self, codec: Codec, offered: Mapping[str, int]) -> None:
+        """Take over the candidates that know the codec: a key frame is there."""
+        for leg, is_full in self.candidates.items():
+            if leg.source is not None and shape_key(leg.spec, codec, offered) is not None:
+                leg.source.detach(leg)
+                if is_full:
+                    leg.let_go()
+                self.add(leg)
+        self.candidates.clear()
 
     def all(self) -> list[Leg]:
         """Return every leg, whatever its state."""

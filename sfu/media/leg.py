@@ -45,6 +45,11 @@ class Source(Protocol):
     newest_arrived: float
     clock_rate: int
     codec: Codec | None
+    rid: str | None
+
+    def detach(self, leg: "Leg") -> None:
+        """Let a leg go."""
+
     forwarded: int
     forwarded_bytes: int
 
@@ -95,6 +100,7 @@ class Leg:
         "_lost",
         "_packets_before",
         "_passages",
+        "_repairs_from",
         "_rtx_sequence",
         "active",
         "cursor",
@@ -126,6 +132,8 @@ class Leg:
         self.first = self.sequence_shift = self.timestamp_shift = 0
         self.numbers = b""
         """SSRC and shifts in the form in which they are handed out."""
+        # Numbers below it are not repaired any more: a key frame has made up for them.
+        self._repairs_from = 0
         self.repairs = self.refused = self.unmatched = 0
         self.nacked = self.keyframes_wanted = 0
         self.meter = Meter()
@@ -259,6 +267,10 @@ class Leg:
         self.active = False
         self.cursor = None
 
+    def let_go(self) -> None:
+        """Repair nothing of what was sent so far; called between halt and start."""
+        self._repairs_from = self._last_sequence + 1
+
     def skipped(self, size: int) -> None:
         """Note a packet that the source forwarded and this leg did not get."""
         self._packets_before -= 1
@@ -282,7 +294,7 @@ class Leg:
                 self.refused += 1
                 continue
             sequence = unwrap(number, newest)
-            origin = self._find(sequence)
+            origin = self._find(sequence) if sequence >= self._repairs_from else None
             if origin is None or not self._answers.allow(
                 sequence, newest=newest, round_trip_s=round_trip_s, now=now
             ):
@@ -362,6 +374,7 @@ class Leg:
             fraction_lost=self._fraction_lost / 256,
             jitter_s=self._jitter / rate if rate else 0.0,
             codec=None if codec is None else codec.name,
+            layer=None if source is None else source.rid,
             bitrate_bps=self.meter.bps,
             nacks=self.nacked,
             keyframes_wanted=self.keyframes_wanted,

@@ -47,6 +47,7 @@ class TrackSpec:
     failing that, from a payload type that only this m-line uses (RFC 9143 section 9.2).
     `rtx` maps a retransmission payload type to the one it repairs; `extensions` maps
     URI to the id the publisher uses; `feedback` holds a=rtcp-fb values such as "nack pli".
+    `rids` name the layers of a simulcast m-line (RFC 8853), each a stream with SSRCs of its own.
     """
 
     mid: str
@@ -57,6 +58,7 @@ class TrackSpec:
     rtx: Mapping[int, int] = field(default_factory=dict)
     extensions: Mapping[str, int] = field(default_factory=dict)
     feedback: frozenset[str] = frozenset()
+    rids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,17 @@ class SpeakerEvent:
     session: SessionId | None
 
 
-StageEvent = TrackEvent | SpeakerEvent
+@dataclass(frozen=True, slots=True)
+class PictureEvent:
+    """A viewer's path carries no picture of a slot any more, only sound; or a picture again."""
+
+    session: SessionId
+    room: RoomId
+    slot: int
+    is_shown: bool
+
+
+StageEvent = TrackEvent | SpeakerEvent | PictureEvent
 
 
 @dataclass(frozen=True, slots=True)

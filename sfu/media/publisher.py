@@ -9,11 +9,12 @@ from typing import final
 
 from sfu.media.arrivals import Arrivals
 from sfu.media.leg import Outbox
-from sfu.media.model import Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
+from sfu.media.model import Fan, Kind, RoomId, SessionId, TrackChange, TrackEvent, TrackSpec
+from sfu.media.pictures import LayerPictures, Pictures
 from sfu.media.reports import SenderClock
-from sfu.media.shape import MID, TRANSPORT_WIDE
+from sfu.media.shape import MID, REPAIRED_RID, RID, TRANSPORT_WIDE
 from sfu.media.stats import SessionStats
-from sfu.media.track import STALL_AFTER_S, Drop, Track
+from sfu.media.track import STALL_AFTER_S, Drop, Layer, Track
 from sfu.packet import rtcp, rtp
 from sfu.packet.transport_wide import number_of
 
@@ -42,7 +43,13 @@ class Publisher:
         self.connected = self.suspended = False
         self.outbox = Outbox(session)
         clock = SenderClock()
-        self.tracks = tuple(Track(spec, session, clock) for spec in specs)
+        self.tracks = tuple(track for spec in specs for track in _tracks(spec, session, clock))
+        """All streams; of a simulcast m-line one for each layer."""
+        self._layers: dict[Kind, tuple[Track, ...]] = {}
+        for track in self.tracks:
+            shown = self._layers.get(track.spec.kind, ())
+            if not shown or shown[0].spec is track.spec:
+                self._layers[track.spec.kind] = (*shown, track)
         self._remb_bps = remb_bps
         self._report_at: float | None = None
         self._fir_number = 0
@@ -52,14 +59,24 @@ class Publisher:
             for ssrc in (track.ssrc, track.rtx_ssrc):
                 if ssrc is not None and len(self._by_ssrc) < SSRCS_MAX:
                     self._by_ssrc.setdefault(ssrc, track)
-        self._by_mid = {track.spec.mid.encode(): track for track in self.tracks}
-        self._mid_ids = {t.spec.extensions[MID] for t in self.tracks if MID in t.spec.extensions}
+        self._by_name = {_name(t.spec.mid, t.rid): t for t in self.tracks}
+        self._mid_ids = _identities(specs, MID)
+        self._rid_ids = _identities(specs, RID) | _identities(specs, REPAIRED_RID)
         self._by_payload_type = _unique_payload_types(self.tracks)
         self._wide_id = _transport_wide_id(specs)
 
-    def first(self, kind: Kind) -> Track | None:
-        """Return the track that a slot shows for a kind."""
-        return next((track for track in self.tracks if track.spec.kind is kind), None)
+    def layers(self, kind: Kind) -> tuple[Track, ...]:
+        """Return the streams of which a slot shows one for a kind; none, one or several."""
+        return self._layers.get(kind, ())
+
+    def best(self, kind: Kind) -> Track | None:
+        """Return the stream for somebody who gets one for good: the dearest layer that is live.
+
+        Before anything is measured it is the last in the offer's order, as offers rise.
+        """
+        layers = self.layers(kind)
+        live = [track for track in layers if track.live] or layers
+        return max(reversed(live), key=lambda track: track.meter.bps, default=None)
 
     def connect(self, *, now: float) -> None:
         """Let feedback flow."""
@@ -80,7 +97,7 @@ class Publisher:
             if isinstance(learned, Drop):
                 return learned
             track = learned
-        was_live = track.live
+        was_live = self._is_live(track)
         dropped = track.receive(packet, arrived=arrived, sent=sent, touched=touched)
         if track.live and not was_live:
             # libwebrtc takes an early REMB as where to start, a later one only as a ceiling.
@@ -149,16 +166,14 @@ class Publisher:
         for track in self.tracks:
             if track.live and now - track.newest_arrived >= STALL_AFTER_S:
                 track.live = False
-                events.append(self._event(track, TrackChange.STALLED))
+                if not self._is_live(track):
+                    events.append(self._event(track, TrackChange.STALLED))
         return events
 
     def ended(self) -> list[TrackEvent]:
         """Return the ends of all tracks that ever began."""
-        return [
-            self._event(track, TrackChange.ENDED)
-            for track in self.tracks
-            if track.codec is not None
-        ]
+        began = {track.spec.mid: track for track in self.tracks if track.codec is not None}
+        return [self._event(track, TrackChange.ENDED) for track in began.values()]
 
     def due(self) -> float | None:
         """Return when `ask`, `report` or `stalled` has something to do."""
@@ -176,6 +191,10 @@ class Publisher:
             remb_bps=self._remb_bps,
             tracks=tuple(track.stats() for track in self.tracks),
         )
+
+    def _is_live(self, track: Track) -> bool:
+        """Say whether any layer of a track's m-line is live."""
+        return any(each.live for each in self.tracks if each.spec is track.spec)
 
     @property
     def _mute(self) -> bool:
@@ -203,11 +222,12 @@ class Publisher:
         return rtcp.write_full_intra_request(FEEDBACK_SSRC, [(ssrc, self._fir_number)])
 
     def _learn(self, packet: rtp.RtpPacket, arrived: float) -> Track | Drop:
-        """Find the track of a new SSRC (RFC 9143 section 9.2), and remember it."""
+        """Find the track of a new SSRC (RFC 9143 section 9.2, RFC 8852), and remember it."""
         values = rtp.parse_extensions(packet.profile, packet.extension) if self._mid_ids else {}
         mid = next((values[i] for i in self._mid_ids if i in values), None)
+        rid = next((values[i] for i in self._rid_ids if i in values), None)
         if mid is not None:
-            track = self._by_mid.get(mid)
+            track = self._by_name.get((mid, rid)) or self._by_name.get((mid, None))
         else:
             track = self._by_payload_type.get(packet.payload_type)
         if track is None:
@@ -232,6 +252,25 @@ class Publisher:
                 track.renumber()
             track.ssrc = packet.ssrc
         return track
+
+
+def _tracks(spec: TrackSpec, session: SessionId, clock: SenderClock) -> list[Track]:
+    """Make the track of an m-line, or one for each of its layers."""
+    if not spec.rids:
+        return [Track(spec, session, clock)]
+    fans: list[Fan] = []
+    shared = Pictures()
+    return [
+        Track(spec, session, clock, Layer(rid, fans, LayerPictures(shared))) for rid in spec.rids
+    ]
+
+
+def _name(mid: str, rid: str | None) -> tuple[bytes, bytes | None]:
+    return mid.encode(), None if rid is None else rid.encode()
+
+
+def _identities(specs: Sequence[TrackSpec], uri: str) -> set[int]:
+    return {spec.extensions[uri] for spec in specs if uri in spec.extensions}
 
 
 def _unique_payload_types(tracks: Sequence[Track]) -> dict[int, Track]:

@@ -56,6 +56,8 @@ class TrackStats:
     keyframes: int
     keyframes_asked: int
     nacks_asked: int
+    layer: str | None = None
+    """The rid, None where the m-line has one stream only."""
     bitrate_bps: int = 0
 
 

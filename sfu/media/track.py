@@ -5,7 +5,7 @@ what is missing. Sequence numbers are unwrapped here, on arrival. Must not know 
 found its track or how feedback is sent.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import final
 
@@ -15,8 +15,9 @@ from sfu.media.history import AUDIO_PACKETS, NOTHING_PASSED, VIDEO_PACKETS, Hist
 from sfu.media.keyframes import KeyframeRequests
 from sfu.media.leg import Leg, Outbox
 from sfu.media.meter import Meter
-from sfu.media.model import Codec, Kind, SessionId, TrackSpec
+from sfu.media.model import Codec, Fan, Kind, SessionId, TrackSpec
 from sfu.media.parameters import ParameterSets
+from sfu.media.pictures import LayerPictures
 from sfu.media.repair import ReceiveLog
 from sfu.media.reports import Reception, SenderClock
 from sfu.media.shape import AUDIO_LEVEL, PASSED_ON
@@ -32,6 +33,22 @@ LATE_MAX = 4096
 """A packet further behind the newest is not late: the sender may have begun anew."""
 STALL_AFTER_S = 3.0
 """A track without packets for so long is stalled."""
+
+
+FLOWING_S = 1.5
+"""A layer without packets for so long is one that its sender has left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What makes a track one of several simulcast layers of an m-line.
+
+    `fans` is the list that all its layers share (see `Followers`).
+    """
+
+    rid: str
+    fans: list[Fan]
+    pictures: LayerPictures
 
 
 class Drop(StrEnum):
@@ -58,10 +75,17 @@ class Track:
         spec: what was negotiated.
         session: who publishes it.
         clock: the publisher's clock, shared by its tracks.
+        layer: given when the m-line has several.
 
     """
 
-    def __init__(self, spec: TrackSpec, session: SessionId, clock: SenderClock) -> None:
+    def __init__(
+        self,
+        spec: TrackSpec,
+        session: SessionId,
+        clock: SenderClock,
+        layer: Layer | None = None,
+    ) -> None:
         self.spec = spec
         self.session = session
         self.ssrc = spec.ssrc
@@ -83,7 +107,10 @@ class Track:
         self.requests = KeyframeRequests(
             can_ask=spec.kind is Kind.VIDEO and bool({"nack pli", "ccm fir"} & feedback)
         )
-        self.followers = Followers(self)
+        self.rid = None if layer is None else layer.rid
+        self._layer = layer
+        self._pictures: LayerPictures | None = None
+        self.followers = Followers(self, None if layer is None else layer.fans)
         self.loudness = Loudness() if AUDIO_LEVEL in spec.extensions else None
         self._clock = clock
         self._payload_type = -1
@@ -127,6 +154,12 @@ class Track:
         placed = self._place(sequence, payload_type, is_repair=repaired is not None)
         if isinstance(placed, Drop):
             return placed
+        if self._pictures is not None and self._starts_keyframe is not None:
+            payload = self._pictures.renumber(
+                payload,
+                starts=self._starts_keyframe(payload),
+                is_late=self.begun and placed < self.highest,
+            )
         stored = Stored(
             placed,
             packet.timestamp,
@@ -159,6 +192,10 @@ class Track:
     def detach(self, leg: Leg) -> None:
         """Let a leg go."""
         self.followers.remove(leg)
+
+    def flows(self, *, now: float) -> bool:
+        """Say whether packets come."""
+        return self.live and now - self.newest_arrived < FLOWING_S
 
     def replay_obstacle(self, *, now: float) -> Fallback | None:
         """Say why a leg that waits cannot be shown a replay; None when it can."""
@@ -230,6 +267,8 @@ class Track:
             self.log.clear()
         self._after_jump = None
         self._gop.clear()
+        if self._pictures is not None:
+            self._pictures.clear()
         if self.begun:
             # Numbers stay unique in the history: two turns ahead of all that were used.
             self.highest = ((self.highest >> 16) + 2) << 16
@@ -250,6 +289,7 @@ class Track:
         """Return the numbers."""
         return TrackStats(
             mid=self.spec.mid,
+            layer=self.rid,
             kind=self.spec.kind,
             codec=None if self.codec is None else self.codec.name,
             ssrc=self.ssrc,
@@ -307,6 +347,8 @@ class Track:
         self.clock_rate = self.codec.clock_rate
         self._starts_keyframe = keyframe_detector(self.codec.name)
         self._parameters = ParameterSets() if self.codec.name == "h264" else None
+        is_numbered = self._layer is not None and self.codec.name == "vp8"
+        self._pictures = self._layer.pictures if self._layer and is_numbered else None
 
     def _kept(self, packet: rtp.RtpPacket) -> dict[str, bytes]:
         values = rtp.parse_extensions(packet.profile, packet.extension)
@@ -325,8 +367,11 @@ class Track:
                 self.newest_timestamp = stored.timestamp
         self.newest_arrived = stored.arrived
         self.reception.arrived(stored.timestamp, clock_rate=self.clock_rate, now=stored.arrived)
-        if self._can_start(stored) and self.followers.waiting:
-            self._start(stored, touched)
+        if self._can_start(stored):
+            if self.followers.candidates and self.codec is not None:
+                self.followers.admit(self.codec, self.spec.extensions)
+            if self.followers.waiting:
+                self._start(stored, touched)
         self.followers.forward(stored)
         self._count(stored)
 

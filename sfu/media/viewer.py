@@ -7,8 +7,9 @@ needs a key frame. Must not know which slot shows whom.
 from collections.abc import Sequence
 from typing import final
 
+from sfu.media.downlink import Downlink
 from sfu.media.leg import Leg, Outbox, Source
-from sfu.media.model import LegSpec, RoomId, SessionId
+from sfu.media.model import Kind, LegSpec, RoomId, SessionId
 from sfu.media.publisher import CNAME
 from sfu.media.repair import HOLD_OFF_MIN_S
 from sfu.media.reports import round_trip_s
@@ -35,7 +36,11 @@ class Viewer:
         self.legs = tuple(Leg(spec, self.outbox) for spec in specs)
         self.round_trip_s: float | None = None
         self._least_round_trip_s: float | None = None
-        self.remb_bps: int | None = None
+        self.downlink = Downlink()
+        self.starved: set[Leg] = set()
+        """Videos that are not sent because they would drown the sound."""
+        self.has_news = False
+        """Its path may look different since this was last set to false."""
         self._report_at: float | None = None
         self._by_ssrc = {leg.ssrc: leg for leg in self.legs}
 
@@ -72,7 +77,8 @@ class Viewer:
                     for ssrc, _ in part.targets:
                         self._want(ssrc, wanted)
                 case rtcp.Remb():
-                    self.remb_bps = part.bitrate_bps
+                    self.downlink.estimated(part.bitrate_bps, now=now)
+                    self.has_news = True
                 case _:
                     pass
         return wanted
@@ -107,7 +113,7 @@ class Viewer:
             connected=self.connected,
             suspended=self.suspended,
             rtt_s=self.round_trip_s,
-            remb_bps=self.remb_bps,
+            remb_bps=self.downlink.remb_bps,
             legs=tuple(leg.stats() for leg in self.legs),
         )
 
@@ -117,6 +123,9 @@ class Viewer:
             if leg is None:
                 continue
             leg.reported(block)
+            if leg.spec.kind is Kind.VIDEO and leg.active:
+                self.downlink.lost(block.fraction_lost / 256)
+                self.has_news = True
             sample = round_trip_s(block, at_ntp=at_ntp)
             if sample is not None:
                 known, least = self.round_trip_s, self._least_round_trip_s
@@ -131,6 +140,8 @@ class Viewer:
         if leg is None or not self.receiving:
             return
         leg.nacked += len(nack.lost)
+        if leg.spec.kind is Kind.VIDEO:
+            self.downlink.missed(len(nack.lost), now=now)
         # The least round trip, not the usual one: by that, jitter would make every other
         # repeated request seem to come too early.
         hold_off = self._least_round_trip_s or HOLD_OFF_MIN_S

@@ -67,6 +67,7 @@ class Shell:
 
     process: subprocess.Popen[str]
     url: str
+    media_port: int
 
     def stats(self) -> dict[str, Any]:
         """Ask what the media server has counted."""
@@ -147,8 +148,8 @@ def serving(network: Network, host: str) -> Iterator[Shell]:
     )
     assert process.stdout is not None
     assert process.stdin is not None
-    port = json.loads(process.stdout.readline())["http"]
-    yield Shell(process, f"http://{host}:{port}")
+    ports = json.loads(process.stdout.readline())
+    yield Shell(process, f"http://{host}:{ports['http']}", ports["media"])
     process.stdin.close()
     process.wait(WAIT_S)
     process.stdout.close()

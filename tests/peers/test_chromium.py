@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.peers.blank_page import open_page
 from tests.peers.conftest import LOOPBACK, WAIT_S, Shell, kinds, packets
 
 pytestmark = [
@@ -22,79 +23,12 @@ GAP_MS_NOTICED = 1_000
 RAMPED_BPS = 1_000_000
 RAMP_S = 30.0
 """A second where the first probes come through; by 8 % a second on a machine that is busy."""
-SCRIPT = """
-async function post(url, token, pc, without) {
-  await pc.setLocalDescription(await pc.createOffer());
-  const headers = {"Content-Type": "application/sdp", "Authorization": "Bearer " + token};
-  const lines = pc.localDescription.sdp.split("\\r\\n");
-  const body = lines.filter(line => !without || !line.includes(without)).join("\\r\\n");
-  const reply = await fetch(url, {method: "POST", headers, body});
-  const text = await reply.text();
-  if (reply.status !== 201) throw new Error(reply.status + " " + text);
-  await pc.setRemoteDescription({type: "answer", sdp: text});
-  return {location: reply.headers.get("Location"), tag: reply.headers.get("ETag"),
-          link: reply.headers.get("Link")};
-}
-async function publish(base, codec, encodings, without) {
-  const media = await navigator.mediaDevices.getUserMedia(
-    {video: {width: 640, height: 360, frameRate: 15}, audio: true});
-  const pc = window.publisher = new RTCPeerConnection();
-  pc.addTransceiver(media.getAudioTracks()[0], {direction: "sendonly"});
-  const video = pc.addTransceiver(media.getVideoTracks()[0],
-    {direction: "sendonly", sendEncodings: encodings});
-  if (codec) {
-    const all = RTCRtpSender.getCapabilities("video").codecs;
-    const isRepair = c => c.mimeType === "video/rtx";
-    video.setCodecPreferences([...all.filter(c => c.mimeType === codec), ...all.filter(isRepair)]);
-  }
-  return await post(base + "/whip/r1", "host:chromium", pc, without);
-}
-async function play(base) {
-  const pc = window.viewer = new RTCPeerConnection();
-  pc.addTransceiver("video", {direction: "recvonly"});
-  pc.addTransceiver("audio", {direction: "recvonly"});
-  const element = document.createElement("video");
-  element.muted = element.autoplay = true;
-  document.body.append(element);
-  const stream = element.srcObject = new MediaStream();
-  pc.ontrack = event => stream.addTrack(event.track);
-  window.shownAt = [];
-  const shown = at => { window.shownAt.push(at); element.requestVideoFrameCallback(shown); };
-  element.requestVideoFrameCallback(shown);
-  return await post(base + "/whep/r1", "viewer:chromium", pc);
-}
-async function outgoing() {
-  let found = 0;
-  (await window.publisher.getStats()).forEach(entry => {
-    if (entry.type === "candidate-pair" && entry.nominated)
-      found = Math.max(found, entry.availableOutgoingBitrate || 0);
-  });
-  return found;
-}
-async function received() {
-  const found = {frames: 0, samples: 0, codec: null};
-  const report = await window.viewer.getStats();
-  report.forEach(entry => {
-    if (entry.type !== "inbound-rtp") return;
-    if (entry.kind === "video") {
-      found.frames = entry.framesDecoded;
-      found.ssrc = entry.ssrc;
-      found.codec = entry.codecId ? report.get(entry.codecId).mimeType : null;
-    } else found.samples = entry.totalSamplesReceived;
-  });
-  return found;
-}
-"""
 
 
 @pytest.fixture
 def page(chromium: Browser, shell: Shell) -> Page:
     """An empty page that knows the functions above."""
-    page = chromium.new_page()
-    page.goto(f"{shell.url}/page")
-    names = "publish, play, received, outgoing"
-    page.evaluate(f"() => {{ {SCRIPT} Object.assign(window, {{{names}}}); }}")
-    return page
+    return open_page(chromium, shell)
 
 
 def wait_for_frames(page: Page, count: int) -> dict[str, Any]:
@@ -120,13 +54,6 @@ def test_chromium_plays_what_chromium_publishes(page: Page, shell: Shell, codec:
     assert seen["codec"] == codec
     assert seen["samples"] > 24_000
     shell.wait(lambda now: packets(now, "video") > 30, "video at the server")
-
-
-def test_a_simulcast_offer_goes_on_with_one_layer(page: Page, shell: Shell) -> None:
-    layers = [{"rid": "q", "scaleResolutionDownBy": 4}, {"rid": "f"}]
-    page.evaluate("([base, layers]) => publish(base, null, layers)", [shell.url, layers])
-    page.evaluate("base => play(base)", shell.url)
-    assert wait_for_frames(page, 30)["frames"] >= 30
 
 
 def test_chromium_plays_ffmpeg_and_stays_through_a_takeover(

@@ -15,8 +15,8 @@ from sfu.control.answer import (
 from sfu.control.refusals import Refused
 from sfu.control.sdp import Fingerprint, parse_offer
 from sfu.media.model import Codec, Kind
-from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID, PLAYOUT_DELAY, TRANSPORT_WIDE
-from tests.sfu.raw_peer import offer_text
+from sfu.media.shape import ABS_SEND_TIME, AUDIO_LEVEL, MID, PLAYOUT_DELAY, RID, TRANSPORT_WIDE
+from tests.sfu.raw_peer import MEDIA_SSRC, offer_text
 
 LOCAL = Local(
     session_number=7,
@@ -127,11 +127,31 @@ def test_a_publisher_without_ssrc_lines_is_fine() -> None:
     assert {track.ssrc for track in publish(text).tracks} == {None}
 
 
-def test_simulcast_is_answered_with_one_layer() -> None:
-    extra = ("a=rid:q send", "a=rid:f send", "a=simulcast:send q;f")
-    answer = publish(offer_text(media=("video",), extra=extra)).sdp
-    assert "rid" not in answer
-    assert "simulcast" not in answer
+def test_simulcast_is_answered_with_the_layers_that_can_be_told_apart() -> None:
+    rids = tuple(f"a=rid:{rid} send" for rid in "qhfx")
+    extra = (*rids, "a=simulcast:send q;h,x;~f;z recv y")
+    made = publish(offer_text(media=("video",), extra=(*extra, f"a=extmap:10 {RID}")))
+    assert [track.rids for track in made.tracks] == [("q", "h", "f")]
+    lines = section(made.sdp, 0)
+    assert [line for line in lines if "rid:" in line] == [f"a=rid:{rid} recv" for rid in "qhf"]
+    assert "a=simulcast:recv q;h;f" in lines
+    assert f"a=extmap:10 {RID}" in lines
+    # Without the extension one could not tell whose a packet is.
+    (track,) = publish(offer_text(media=("video",), extra=extra)).tracks
+    assert (track.rids, track.ssrc) == ((), MEDIA_SSRC)
+
+
+def test_more_layers_than_we_take_are_left_out() -> None:
+    rids = tuple(f"a=rid:{rid} send" for rid in "abcd")
+    extra = (*rids, "a=simulcast:send a;b;c;d", f"a=extmap:10 {RID}")
+    assert "a=simulcast:recv a;b;c\r\n" in publish(offer_text(media=("video",), extra=extra)).sdp
+
+
+def test_one_layer_is_no_simulcast() -> None:
+    extra = ("a=rid:q send", "a=simulcast:send q", f"a=extmap:10 {RID}")
+    made = publish(offer_text(media=("video",), extra=extra))
+    assert "rid" not in made.sdp
+    assert RID not in made.tracks[0].extensions
 
 
 def test_the_first_of_a_simulcast_ssrc_group_is_taken() -> None:

@@ -57,7 +57,7 @@ def test_a_browsers_section_is_read() -> None:
     assert video.formats[0] == Format(96, "vp8", 90000, 1, "", frozenset({"nack", "nack pli"}))
     assert video.formats[1].fmtp == "apt=96"
     assert video.extensions == {"urn:ietf:params:rtp-hdrext:sdes:mid": 3}
-    assert (video.rids, video.ssrcs) == (("q", "h"), (1, 2))
+    assert (video.layers, video.ssrcs) == (("q", "h"), (1, 2))
     assert video.groups == (("FID", (1, 2)),)
     assert not audio.is_rejected
     assert audio.formats[0].name == "pcmu"
