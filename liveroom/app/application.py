@@ -36,6 +36,7 @@ from liveroom.edge.payments import HttpPayments
 from liveroom.edge.replay_links import ReplayLinks
 from liveroom.edge.revoking import Revoking
 from liveroom.edge.tokens import Tokens
+from liveroom.edge.webhook_sender import WebhookSender
 from liveroom.observe import JOIN_SECONDS, configure_logs, logger
 from liveroom.service.paying import NoPayments
 from liveroom.service.ports import GuestPass, Ports
@@ -179,6 +180,10 @@ class App:
                 now_ms,
             )
             self._closing.push_async_callback(payments.close)
+        sender: WebhookSender | None = None
+        if self.config.webhooks != "off":
+            sender = WebhookSender(now_ms, private_allowed=self.config.webhooks == "private")
+            self._closing.push_async_callback(sender.close)
         return Ports(
             store=self._store,
             bus=self._bus,
@@ -186,6 +191,9 @@ class App:
             new_id=new_id,
             new_secret=lambda: secrets.token_urlsafe(24),
             payments=payments,
+            webhooks=sender,
+            private_webhooks=self.config.webhooks == "private",
+            chance=random.random,
             online=lambda room: self._gateway.online(room),
             sessions=lambda room: self._media.sessions(room),
             media=self._media,

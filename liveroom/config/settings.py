@@ -144,6 +144,13 @@ class Config:
         repr=False,
         metadata=setting(parse_secret, "Key that signs what goes to and comes from the provider."),
     )
+    webhooks: str = field(
+        default="public",
+        metadata=setting(
+            parse_choice("public", "private", "off"),
+            "Where webhooks may go: public (https, no address inside), private (anywhere) or off.",
+        ),
+    )
     log_level: str = field(
         default="info",
         metadata=setting(

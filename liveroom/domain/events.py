@@ -355,6 +355,54 @@ class LineReported:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeGiven:
+    """The shop's backend says something to the room; `name` is its own word, `data` JSON text."""
+
+    KIND: ClassVar[str] = "notice"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    name: str
+    text: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSent:
+    """The shop's backend says something to one person in the room."""
+
+    KIND: ClassVar[str] = "message"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    name: str
+    text: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSent:
+    """The shop's backend says something to who is here now; it is not kept."""
+
+    KIND: ClassVar[str] = "signal"
+    DELIVERY: ClassVar[Delivery] = Delivery.CUE
+    AUDIENCE: ClassVar[Audience] = Audience.ALL
+    name: str
+    text: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelReached:
+    """A purchase in the room brought the buyer to the next level."""
+
+    KIND: ClassVar[str] = "level"
+    DELIVERY: ClassVar[Delivery] = Delivery.STATE
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    user: UserId
+    tier: str
+    before: str
+
+
 Fact = (
     GiftSent
     | RitualPerformed
@@ -376,6 +424,10 @@ Fact = (
     | ChatRulesChanged
     | Sanctioned
     | LineReported
+    | NoticeGiven
+    | MessageSent
+    | SignalSent
+    | LevelReached
 )
 
 FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}

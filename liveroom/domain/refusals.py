@@ -38,6 +38,7 @@ REFUSALS: dict[str, Refusal] = {
     "no_such_slot": Refusal(404, "There is no such slot; see how many seats the room has."),
     "no_such_user": Refusal(404, "There is no such member."),
     "no_such_line": Refusal(404, "There is no such line here any more."),
+    "no_such_webhook": Refusal(404, "There is no such webhook; list those of the shop."),
     "no_such_session": Refusal(404, "There is no such media session; it may have ended."),
     "not_found": Refusal(404, "There is nothing at this address."),
     "method_not_allowed": Refusal(405, "This address does not know that method."),

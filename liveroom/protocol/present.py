@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
+import msgspec
+
 from liveroom.domain.events import (
     BroadcastChanged,
     CallChanged,
@@ -18,9 +20,12 @@ from liveroom.domain.events import (
     Event,
     GiftSent,
     LastPurchase,
+    LevelReached,
     LineReported,
     LinesDeleted,
+    MessageSent,
     MicChanged,
+    NoticeGiven,
     OrderPaid,
     PaymentReceived,
     ProductCard,
@@ -30,6 +35,7 @@ from liveroom.domain.events import (
     RitualPerformed,
     Sanctioned,
     Seated,
+    SignalSent,
     Slot,
     SpeakerChanged,
     StageChanged,
@@ -210,6 +216,14 @@ def _report(fact: LineReported) -> Fields:
     return asdict(fact)
 
 
+def _said_by_shop(fact: NoticeGiven | MessageSent | SignalSent) -> Fields:
+    return {"name": fact.name, "text": fact.text, "data": msgspec.json.decode(fact.data)}
+
+
+def _level(fact: LevelReached) -> Fields:
+    return asdict(fact)
+
+
 PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     GiftSent: _gift,
     RitualPerformed: _ritual,
@@ -231,5 +245,9 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     ChatRulesChanged: _chat,
     Sanctioned: _sanction,
     LineReported: _report,
+    NoticeGiven: _said_by_shop,
+    MessageSent: _said_by_shop,
+    SignalSent: _said_by_shop,
+    LevelReached: _level,
 }
 """One for each member of `Fact`."""

@@ -11,7 +11,7 @@ from liveroom.service.recognising import Recognising
 from liveroom.service.shopping import Shopping
 from liveroom.service.staging import Staging
 from liveroom.service.talking import Talking
-from liveroom.store import keys, moderation, tickets
+from liveroom.store import keys, moderation, tickets, webhooks
 from liveroom.store.port import Transaction
 
 CHECKOUTS_EVERY_MS: Final = 5_000
@@ -72,5 +72,6 @@ class Housekeeping:
             keys.purge(tx, at=at)
             tickets.purge(tx, at=at)
             moderation.purge(tx, at=at)
+            webhooks.purge(tx, at=at)
 
         await self._ports.store.run(command)

@@ -5,14 +5,15 @@ The member's lifetime, the ordinal in the room, the public events: all of it or 
 
 from collections.abc import Sequence
 
-from liveroom.domain.events import Fact, OrderPaid, PaymentReceived
+from liveroom.domain.events import Fact, LevelReached, OrderPaid, PaymentReceived
 from liveroom.domain.ids import TenantId
 from liveroom.domain.orders import OrderDraft, OrderReceipt, Product, total_of
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rituals import ritual_for
 from liveroom.domain.tiers import tier_of
+from liveroom.service.hooks import write_page
 from liveroom.service.ports import Ports
-from liveroom.store import journal, keys, members, rooms, shop
+from liveroom.store import journal, keys, members, rooms, shop, webhooks
 from liveroom.store.journal import Place
 from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
@@ -55,8 +56,20 @@ class Ordering:
         if not is_new:
             raise Refused("exists")
         if room is not None:
+            before = tier_of(spent - total, self._ports.policy.thresholds)
+            if before is not tier:
+                place = Place(tenant=tenant, room=room.id, at=at)
+                self._raise(tx, place, LevelReached(user=draft.user, tier=tier, before=before))
             self._fire(tx, tenant, draft, bought, receipt, room.language, at, receipt_to_buyer)
         return receipt
+
+    def _raise(self, tx: Transaction, place: Place, level: LevelReached) -> None:
+        """Tell the buyer of their new level, and the shop's backend."""
+        new_id = self._ports.new_id
+        event = journal.append_personal(tx, place, level.user, level, new_id=new_id)
+        for endpoint in webhooks.of_shop(tx, place.tenant):
+            if endpoint.wants(level.KIND) and endpoint.room in (None, place.room):
+                write_page(tx, endpoint, place.room, [event], id=new_id(), at=place.at)
 
     def _fire(
         self,

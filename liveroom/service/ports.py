@@ -9,6 +9,7 @@ from liveroom.domain.actors import Actor
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.recognition import QueuePolicy
 from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
+from liveroom.service.hooks import Sender
 from liveroom.service.paying import NoPayments, PaymentProvider
 from liveroom.store.port import Store
 
@@ -33,6 +34,10 @@ class GuestPass:
 
 def _no_pass(_guest: Actor) -> GuestPass:
     return GuestPass("", None)
+
+
+def _never() -> float:
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,9 @@ class Ports:
 
     `new_id` makes ids that sort by time, `new_secret` makes unguessable text (at least
     128 bits). `online` and `sessions` count a room's viewers and media sessions; `guest_pass`
-    makes what a guest needs to publish. `node` names this process among others.
+    makes what a guest needs to publish. `node` names this process among others. `webhooks`
+    sends pages to shops' endpoints, also to addresses inside where `private_webhooks` says so;
+    `chance` is a number in [0, 1) for jitter.
     """
 
     store: Store
@@ -131,3 +138,6 @@ class Ports:
     media: StageMedia = field(default_factory=NoMedia)
     guest_pass: Callable[[Actor], GuestPass] = _no_pass
     node: str = ""
+    webhooks: Sender | None = None
+    private_webhooks: bool = False
+    chance: Callable[[], float] = _never

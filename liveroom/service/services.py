@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from liveroom.service.access import Access
+from liveroom.service.announcing import Announcing
 from liveroom.service.asking import Asking
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.delivering import Delivering
 from liveroom.service.directing import Directing
 from liveroom.service.gifting import Gifting
 from liveroom.service.housekeeping import Housekeeping
@@ -27,6 +29,7 @@ from liveroom.service.staging import Staging
 from liveroom.service.standing import Standing
 from liveroom.service.talking import Talking
 from liveroom.service.tickets import Tickets
+from liveroom.service.webhooks import Webhooks
 
 TICK_S: Final = 0.2
 """How often the application calls `Services.tick`."""
@@ -51,6 +54,9 @@ class Services:
     asking: Asking
     moderating: Moderating
     reviewing: Reviewing
+    announcing: Announcing
+    webhooks: Webhooks
+    delivering: Delivering
     numbers: Numbers
     broadcasting: Broadcasting
     staging: Staging
@@ -64,6 +70,7 @@ class Services:
         await self.broadcasting.recover()
         await self.staging.recover()
         await self.relay.start()
+        await self.delivering.start()
 
     async def tick(self) -> None:
         """Do what time demands: cards, likes, expired checkouts, absent hosts, old keys."""
@@ -76,6 +83,7 @@ class Services:
         await self.recognising.finish()
         await self.talking.write_likes()
         await self.relay.stop()
+        await self.delivering.stop()
 
 
 def build_services(ports: Ports) -> Services:
@@ -99,6 +107,8 @@ def build_services(ports: Ports) -> Services:
         write_likes=talking.write_likes,
     )
     gifting = Gifting(ports, access)
+    delivering = Delivering(ports)
+    ports.bus.subscribe_all(delivering.hear)
     shopping = Shopping(ports, access, profiles, Ordering(ports))
     members = Members(ports, access, profiles)
     numbers = Numbers(ports, access, talking)
@@ -125,6 +135,9 @@ def build_services(ports: Ports) -> Services:
         ),
         moderating=moderating,
         reviewing=reviewing,
+        announcing=Announcing(ports, access),
+        webhooks=Webhooks(ports, access),
+        delivering=delivering,
         numbers=numbers,
         broadcasting=broadcasting,
         staging=staging,

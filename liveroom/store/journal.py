@@ -126,12 +126,15 @@ def append_personal(
     return event
 
 
-def since(tx: Transaction, tenant: TenantId, room: RoomId, offset: int) -> list[Event]:
+def since(
+    tx: Transaction, tenant: TenantId, room: RoomId, offset: int, *, limit: int | None = None
+) -> list[Event]:
     """List a room's events after an offset, in order."""
     rows = tx.execute(
         select(events)
         .where(events.c.tenant == tenant, events.c.room == room, events.c.n > offset)
         .order_by(events.c.n)
+        .limit(limit)
     )
     return [_event_of(row, n=row.n, cid=row.cid) for row in rows]
 

@@ -24,6 +24,7 @@ from liveroom.edge.api import (
     sessions,
     shop,
     stage,
+    webhooks,
 )
 from liveroom.edge.api.access import acting, authenticate, find_room, owned, permit, settled
 from liveroom.edge.api.backend import Backend
@@ -77,6 +78,7 @@ ROWS: tuple[Row, ...] = (
     *sessions.ROWS,
     *replays.ROWS,
     *moderation.ROWS,
+    *webhooks.ROWS,
     Row(
         method="GET",
         path="/openapi.json",

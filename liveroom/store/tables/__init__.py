@@ -27,6 +27,7 @@ from liveroom.store.tables.people import follows, members, room_members, tickets
 from liveroom.store.tables.recordings import recordings, segments
 from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
 from liveroom.store.tables.shop import checkouts, order_lines, orders, products
+from liveroom.store.tables.webhooks import webhook_cursors, webhook_pages, webhooks
 
 __all__ = [
     "accounts",
@@ -60,5 +61,8 @@ __all__ = [
     "segments",
     "tickets",
     "visits",
+    "webhook_cursors",
+    "webhook_pages",
+    "webhooks",
     "words",
 ]

@@ -45,6 +45,8 @@ class Cell:
     headers: dict[str, str] = field(default_factory=dict)
     expected: int = 2
     """First digit of an allowed answer."""
+    absent: str = ""
+    """The code of an allowed answer, where the path names something that is not there."""
 
 
 def anyone(**changed: Any) -> Cell:
@@ -137,6 +139,23 @@ MATRIX: dict[tuple[str, str], Cell] = {
     ("POST", "/v1/rooms/{room}/reports/{line}"): Cell(
         roles=KEEPERS, body={"verdict": "dismissed"}, scoped=True, tenant=True
     ),
+    ("POST", "/v1/rooms/{room}/events"): Cell(
+        roles=MERCHANTS, body={"text": "hello"}, key=True, scoped=True, tenant=True
+    ),
+    ("GET", "/v1/rooms/{room}/snapshot"): Cell(roles=ALL, scoped=True, tenant=True),
+    ("POST", "/v1/webhooks"): Cell(
+        roles=MERCHANTS,
+        body={"url": "https://shop.example/", "room": ROOM},
+        scoped=True,
+        tenant=True,
+    ),
+    ("GET", "/v1/webhooks"): Cell(roles=MERCHANTS),
+    ("GET", "/v1/webhooks/{webhook}"): Cell(roles=MERCHANTS, absent="no_such_webhook"),
+    ("PUT", "/v1/webhooks/{webhook}"): Cell(
+        roles=MERCHANTS, body={"paused": False}, absent="no_such_webhook"
+    ),
+    ("POST", "/v1/webhooks/{webhook}/redeliver"): Cell(roles=MERCHANTS, absent="no_such_webhook"),
+    ("DELETE", "/v1/webhooks/{webhook}"): Cell(roles=MERCHANTS, absent="no_such_webhook"),
     ("GET", "/v1/rooms/{room}/audit"): Cell(roles=KEEPERS, scoped=True, tenant=True),
     **{
         (method, f"/v1/rooms/{{room}}/{kind}{session}"): cell
@@ -218,6 +237,7 @@ class Asker:
         if cell.key:
             kwargs["key"] = f"key{self._asked}"
         given = {"room": ROOM, "session": "s", "slot": "2", "name": "x.js", "line": "line1"}
+        given["webhook"] = "hook1"
         address = path
         for name, value in given.items():
             address = address.replace(f"{{{name}}}", value)
@@ -232,7 +252,7 @@ class Asker:
 def wanted(row: tuple[str, str], role: str, *, shop: str, room: str) -> set[tuple[int, str]]:
     """Say which statuses and codes a token may get; `shop` and `room` are own or other."""
     cell = MATRIX[row]
-    allowed = {(cell.expected, "")}
+    allowed = {(404, cell.absent)} if cell.absent else {(cell.expected, "")}
     if cell.roles is None:
         return allowed
     seated = role == "guest" and "/whip" in row[1]

@@ -47,7 +47,8 @@ async def test_the_third_order_in_a_room_is_thanked(house: House) -> None:
         "感谢小明家人的第二次支持",
         "感谢小明家人的第三次支持",
     ]
-    assert [event.n for event in house.heard] == [1, 2, 3, 4, 5]
+    assert [event.n for event in house.heard if event.to is None] == [1, 2, 3, 4, 5]
+    assert [(fact.tier, fact.before) for fact in house.facts("level")] == [("silver", "basic")]
 
 
 async def test_three_evenings_are_one_count(house: House) -> None:
