@@ -93,6 +93,18 @@ def running(
     environment: dict[str, str], log: Path, *, python: str | Path = sys.executable
 ) -> Iterator[RunningServer]:
     """Start `liveroom serve` and wait until it is ready; SIGTERM at the end."""
+    server = launch(environment, log, python=python)
+    try:
+        wait_ready(server)
+        yield server
+    finally:
+        end(server)
+
+
+def launch(
+    environment: dict[str, str], log: Path, *, python: str | Path = sys.executable
+) -> RunningServer:
+    """Start `liveroom serve`; whoever does so ends it."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(python), "-m", "liveroom", "serve"],
@@ -101,7 +113,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = RunningServer(
+    return RunningServer(
         base=f"http://{environment['LIVEROOM_HTTP']}",
         gateway=f"ws://{environment['LIVEROOM_GATEWAY']}/v1/ws",
         secret=environment["LIVEROOM_SECRET"],
@@ -109,20 +121,22 @@ def running(
         process=process,
         log=log,
     )
-    try:
-        _wait_ready(server)
-        yield server
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
 
 
-def _wait_ready(server: RunningServer) -> None:
+def end(server: RunningServer) -> None:
+    """Ask a server to stop, and make it."""
+    process = server.process
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def wait_ready(server: RunningServer) -> None:
+    """Wait until a server wants traffic."""
     deadline = time.monotonic() + READY_WITHIN_S
     pause = threading.Event()
     while time.monotonic() < deadline:

@@ -15,15 +15,18 @@ import sys
 import uvloop
 from litestar import Litestar
 
-from liveroom.app.buses import build_bus
+from liveroom.app.buses import build_bus, join_company
 from liveroom.app.derived import certificate, gateway_limits, media_config, reachable, tls_context
 from liveroom.app.following import Following
+from liveroom.app.hosting import Hosting
 from liveroom.app.identity import new_id, now_ms
 from liveroom.app.key_set import read_key_set
 from liveroom.app.recording import Recording
-from liveroom.bus.port import Bus
+from liveroom.bus.company import Mine
+from liveroom.bus.port import Bus, Company, Share
 from liveroom.config import Config
 from liveroom.domain.actors import Actor
+from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
 from liveroom.edge.api.application import build_api
 from liveroom.edge.api.backend import Addresses, Backend, Readiness
@@ -69,7 +72,11 @@ class App:
         self.services: Services
         self._demo_links = demo_links
         self._ready = False
+        self._serving = False
         self._bus: Bus
+        self._company: Company
+        self._hosting: Hosting
+        self._http_port = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = contextlib.AsyncExitStack()
         self._store: Store
@@ -84,7 +91,7 @@ class App:
         if self.config.public_url is not None:
             return self.config.public_url
         scheme = "https" if self.config.tls else "http"
-        return f"{scheme}://{reachable(self.config.http.host)}:{self._listener.port}"
+        return f"{scheme}://{reachable(self.config.http.host)}:{self._http_port}"
 
     @property
     def gateway_url(self) -> str:
@@ -112,6 +119,7 @@ class App:
         config = self.config
         bound = bind(config.http)
         self._closing.callback(bound.close)
+        self._http_port = bound.getsockname()[1]
         self._store = await open_store(config.store)
         self._closing.push_async_callback(self._store.close)
         origins = Origins(config.origins, lambda: self.http_url, config.http.host)
@@ -124,6 +132,14 @@ class App:
             on_join_step=lambda step, seconds: JOIN_SECONDS.labels(step).observe(seconds),
             allows_origin=lambda origin: origins.allows(origin),
         )
+        mine = Mine(
+            url=lambda: self.http_url,
+            shares=self._shares,
+            changed=lambda rooms: self._gateway.recount(rooms) if self._serving else None,
+            lost=lambda room, session: self._hosting.lost(room, session),
+        )
+        self._company = await join_company(self._bus, mine, self._closing)
+        self._hosting = Hosting(self._bus, self._company, self._media.end_session)
         tokens = Tokens(
             secret=config.secret,
             jwks=await read_key_set(config.jwks),
@@ -133,7 +149,7 @@ class App:
         )
         self.services = build_services(self._ports(tokens))
         recording = Recording(self._media, self.services.replays, config.recordings, now_ms, new_id)
-        self._following = Following(self.services, self._media, recording)
+        self._following = Following(self.services, self._hosting, recording)
         self._gateway = Gateway(
             self.services,
             tokens,
@@ -142,6 +158,7 @@ class App:
             now_ms,
             allows_origin=origins.allows,
             chance=random.random,
+            company=self._company,
         )
         await self.services.start()
         self._closing.push_async_callback(self.services.stop)
@@ -160,7 +177,7 @@ class App:
             asyncio.create_task(self._following.run(), name="media-news"),
         ]
         self._closing.push_async_callback(self._cancel_tasks)
-        self._ready = True
+        self._ready = self._serving = True
         _log.info("ready", http=self.http_url, gateway=self.gateway_url, media=self._media.port)
 
     async def stop(self, *, drain_s: float = 0.0) -> None:
@@ -199,6 +216,7 @@ class App:
             media=self._media,
             guest_pass=lambda guest: self._guest_pass(tokens, guest),
             node=self.config.node,
+            company=self._company,
         )
 
     def _guest_pass(self, tokens: Tokens, guest: Actor) -> GuestPass:
@@ -214,7 +232,10 @@ class App:
         config = self.config
         pages = page_handlers(
             lambda: content_policy(
-                gateway_url=self.gateway_url, http_url=self.http_url, payments=config.payments
+                gateway_url=self.gateway_url,
+                http_url=self.http_url,
+                payments=config.payments,
+                nodes=self._company.origins(),
             )
         )
         if self._demo_links is not None:
@@ -230,8 +251,21 @@ class App:
             online=self._gateway.online,
             replay_links=ReplayLinks(config),
             readiness=self._readiness,
+            company=self._company,
         )
         return build_api(backend, pages=pages, origins=origins)
+
+    def _shares(self) -> dict[RoomId, Share]:
+        """Tell what this process has of each room; nothing before it serves any."""
+        if not self._serving:
+            return {}
+        talking = self.services.talking
+        return {
+            room: Share(
+                self._gateway.here(room), self._media.sessions(room), talking.messages_per_s(room)
+            )
+            for room in self._gateway.watched()
+        }
 
     def _readiness(self) -> Readiness:
         """Want traffic also without the other nodes: the store feeds what they would tell."""

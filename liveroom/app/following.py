@@ -6,13 +6,14 @@ broadcasts. Out: calls of the services, which write it down and direct the media
 
 import asyncio
 
+from liveroom.app.hosting import Hosting
 from liveroom.app.recording import Recording
 from liveroom.bus.port import Publication
-from liveroom.domain.events import BroadcastChanged, StageChanged
+from liveroom.domain.events import StageChanged
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.observe import logger
 from liveroom.service.services import Services
-from sfu.app import Media, MediaEvent
+from sfu.app import MediaEvent
 
 _log = logger(__name__)
 
@@ -22,16 +23,15 @@ class Following:
 
     Args:
         services: who is told.
-        media: whose hosts are cut when their broadcast ends.
+        hosting: keeps the leases of hosts, and cuts them when their broadcast ends.
         recording: follows hosts too.
 
     """
 
-    def __init__(self, services: Services, media: Media, recording: Recording) -> None:
+    def __init__(self, services: Services, hosting: Hosting, recording: Recording) -> None:
         self._recording = recording
         self._services = services
-        self._media = media
-        self._hosts: dict[str, str] = {}
+        self._hosting = hosting
         self._news: asyncio.Queue[MediaEvent | RoomId] = asyncio.Queue()
 
     def take(self, event: MediaEvent) -> None:
@@ -40,12 +40,8 @@ class Following:
 
     def hear(self, publication: Publication) -> None:
         """Take news of the bus: a changed stage, a broadcast that was ended."""
-        facts = [event.fact for event in publication.events]
-        if any(isinstance(fact, BroadcastChanged) and fact.phase == "ended" for fact in facts):
-            session = self._hosts.get(publication.room)
-            if session is not None:
-                self._media.end_session(session, "ended")
-        if any(isinstance(fact, StageChanged) for fact in facts):
+        self._hosting.hear(publication)
+        if any(isinstance(event.fact, StageChanged) for event in publication.events):
             self._news.put_nowait(publication.room)
 
     async def run(self) -> None:
@@ -72,9 +68,9 @@ class Following:
                 is_live = event.kind == "live"
                 await self._services.staging.guest_changed(room, user, live=is_live)
         elif event.kind == "live":
-            self._hosts[event.room] = event.session
+            await self._hosting.began(room, user, event.session)
             await self._services.rooms.host_live(room, user, event.session)
         elif event.kind == "away":
             await self._services.rooms.host_gone(room, user, event.session)
-        elif event.kind == "session_closed" and self._hosts.get(event.room) == event.session:
-            del self._hosts[event.room]
+        elif event.kind == "session_closed":
+            await self._hosting.ended(room, event.session)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from liveroom.domain.events import Event
-from liveroom.domain.ids import RoomId
+from liveroom.domain.ids import RoomId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,94 @@ class Bus(Protocol):
     async def close(self) -> None:
         """Stop delivering and let go of connections."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a process has of a room: people, media sessions, lines said there per second."""
+
+    online: int = 0
+    sessions: int = 0
+    messages_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a room's host is: that process' HTTP origin, and the media session of whom."""
+
+    process: str
+    url: str
+    user: UserId
+    session: str
+
+
+class Company(Protocol):
+    """The other processes on the bus, as far as they are known here; never certain."""
+
+    def share(self, room: RoomId) -> Share:
+        """Sum up what the others have of a room."""
+        ...
+
+    def peers(self) -> tuple[str, ...]:
+        """Name the processes that were heard of lately, this one included."""
+        ...
+
+    def origins(self) -> tuple[str, ...]:
+        """List the HTTP origins of the others."""
+        ...
+
+    async def elsewhere(self, room: RoomId) -> Place | None:
+        """Tell where a room's host is if that is another process."""
+        ...
+
+    async def is_placed(self, room: RoomId) -> bool:
+        """Whether some living process has the room's host; True when that cannot be known."""
+        ...
+
+    async def take(self, room: RoomId, user: UserId, session: str) -> None:
+        """Note that a room's host is here now; who had them before gives them up."""
+        ...
+
+    async def verify(self, room: RoomId) -> None:
+        """Look anew where a room's host is: one that is here no more is given up."""
+        ...
+
+    async def release(self, room: RoomId, session: str) -> None:
+        """Note that the host has gone, unless somebody else has them by now."""
+        ...
+
+
+class Alone:
+    """The company of a single process."""
+
+    def share(self, _room: RoomId) -> Share:
+        """Have no others to ask."""
+        return Share()
+
+    def peers(self) -> tuple[str, ...]:
+        """Know nobody."""
+        return ()
+
+    def origins(self) -> tuple[str, ...]:
+        """Know nobody."""
+        return ()
+
+    async def elsewhere(self, _room: RoomId) -> Place | None:
+        """Have every host here."""
+        return None
+
+    async def is_placed(self, _room: RoomId) -> bool:
+        """After a start no host is here."""
+        return False
+
+    async def take(self, _room: RoomId, _user: UserId, _session: str) -> None:
+        """Have nobody to tell."""
+
+    async def verify(self, _room: RoomId) -> None:
+        """Have every host here."""
+
+    async def release(self, _room: RoomId, _session: str) -> None:
+        """Have nobody to tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,17 @@ class RecognitionQueue:
         least = min(self._cards, key=lambda user: self._rank(self._cards[user]))
         return self._cards.pop(least).event
 
+    def note(self, event: Event, *, at: int) -> None:
+        """Keep a card that was let out already, by this queue or by another node's."""
+        card = event.fact
+        if not isinstance(card, Recognised):
+            raise TypeError("the queue holds recognition cards")
+        known = self._cards.get(card.user)
+        if known is None or known.event.id != event.id:
+            self.offer(event, at=at)
+            if (noted := self._cards.get(card.user)) is not None:
+                noted.shown = True
+
     def release(self, *, at: int) -> list[Event]:
         """Let the most valuable waiting cards out, as many as the rate allows now."""
         self._forget_stale(at)

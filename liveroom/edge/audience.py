@@ -46,6 +46,10 @@ MISSED_PER_FRAME = 100
 _log = logger(__name__)
 
 
+def _nobody(_room: RoomId) -> int:
+    return 0
+
+
 class Loop(Protocol):
     """What an audience needs of the event loop."""
 
@@ -112,6 +116,7 @@ class Audience:
         chance: for sampling.
         budgets: what each viewer is shown a second.
         left: called when the last viewer has gone.
+        elsewhere: counts the people that other processes have in the room.
         loop: time and timers.
 
     """
@@ -127,6 +132,7 @@ class Audience:
         left: Callable[["Audience"], None],
         loop: Loop,
         budgets: Budgets | None = None,
+        elsewhere: Callable[[RoomId], int] = _nobody,
     ) -> None:
         self.room = room
         self._loop = loop
@@ -134,6 +140,7 @@ class Audience:
         self._now_ms = now_ms
         self._left = left
         self._sampler = Sampler(chance=chance, now=self._loop.time(), budgets=budgets)
+        self._elsewhere = elsewhere
         self._coming: set[Viewer] = set()
         self._viewers: dict[tuple[bool, Codec], set[Viewer]] = {}
         self._users: dict[UserId, set[Viewer]] = {}
@@ -160,9 +167,19 @@ class Audience:
         self._unsubscribe = bus.subscribe(room, self.deliver)
 
     @property
-    def online(self) -> int:
-        """How many different people are here."""
+    def here(self) -> int:
+        """How many different people this process has."""
         return len(self._users)
+
+    @property
+    def online(self) -> int:
+        """How many people are in the room; who is on two nodes counts twice."""
+        return len(self._users) + self._elsewhere(self.room)
+
+    def recount(self) -> None:
+        """Show that the others' figures changed."""
+        self._counters_changed = True
+        self._arm()
 
     def online_with(self, user: UserId) -> int:
         """About how many there are once this person is in."""

@@ -7,7 +7,7 @@ it, starts it, and drains it before it stops. It knows no wire format.
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from liveroom.bus.port import Bus
+from liveroom.bus.port import Alone, Bus, Company
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.audience import Audience
 from liveroom.edge.callers import Callers, GatewayLimits
@@ -69,6 +69,7 @@ class Gateway:
         allows_origin: says whether a browser with this Origin (and Host) header may come;
             requests without Origin always may.
         chance: a number in [0, 1) for sampling and jitter.
+        company: what other processes have of the rooms.
 
     """
 
@@ -82,6 +83,7 @@ class Gateway:
         *,
         allows_origin: Callable[[str | None, str | None], bool] = _only_without,
         chance: Chance = random.random,
+        company: Company | None = None,
     ) -> None:
         self._services = services
         self._tokens = tokens
@@ -90,6 +92,7 @@ class Gateway:
         self._clock = clock
         self._allows_origin = allows_origin
         self._chance = chance
+        self._company = company or Alone()
         self._connections: set[Connection] = set()
         self._audiences: dict[RoomId, Audience] = {}
         self._server: Server | None = None
@@ -151,9 +154,23 @@ class Gateway:
         return len(self._connections)
 
     def online(self, room: RoomId) -> int:
-        """How many different people watch a room here."""
+        """How many different people watch a room, on all nodes."""
+        return self.here(room) + self._company.share(room).online
+
+    def here(self, room: RoomId) -> int:
+        """How many different people watch a room in this process."""
         audience = self._audiences.get(room)
-        return 0 if audience is None else audience.online
+        return 0 if audience is None else audience.here
+
+    def watched(self) -> list[RoomId]:
+        """List the rooms that somebody watches in this process."""
+        return list(self._audiences)
+
+    def recount(self, rooms: Iterable[RoomId]) -> None:
+        """Show in some rooms that other processes have more or fewer people."""
+        for room in rooms:
+            if (audience := self._audiences.get(room)) is not None:
+                audience.recount()
 
     def disconnect(
         self, room: RoomId, user: UserId, code: int = KICKED, rank: int = RANK_ABOVE_ALL
@@ -261,6 +278,7 @@ class Gateway:
                 budgets=self._limits.budgets,
                 left=self._empty,
                 loop=asyncio.get_running_loop(),
+                elsewhere=lambda place: self._company.share(place).online,
             )
         return audience
 

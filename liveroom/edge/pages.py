@@ -7,7 +7,7 @@ of rooms: a page asks the API with the token in its address.
 
 import hashlib
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,9 +56,14 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def content_policy(*, gateway_url: str, http_url: str, payments: str | None) -> str:
-    """Write the Content-Security-Policy of the pages: scripts from here, sockets to our own."""
-    connect = ["'self'", _origin(gateway_url), _origin(http_url)]
+def content_policy(
+    *, gateway_url: str, http_url: str, payments: str | None, nodes: Iterable[str] = ()
+) -> str:
+    """Write the Content-Security-Policy of the pages: scripts from here, sockets to our own.
+
+    `nodes` are the HTTP origins of other nodes, which may have the media.
+    """
+    connect = ["'self'", _origin(gateway_url), _origin(http_url), *map(_origin, nodes)]
     if payments is not None:
         connect.append(_origin(payments))
     return "; ".join(

@@ -1,5 +1,6 @@
 """A room's evenings: the host's media opens a broadcast, a drop pauses it, `end` closes it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from liveroom.domain.actors import Actor, Role
@@ -40,6 +41,7 @@ class Broadcasting:
     def __init__(self, ports: Ports, access: Access) -> None:
         self._ports = ports
         self._access = access
+        self._orphaned: frozenset[RoomId] = frozenset()
 
     async def host_live(self, room: RoomId, user: UserId, session: str) -> None:
         """Note that the host's media flows: the first time opens a broadcast."""
@@ -59,16 +61,32 @@ class Broadcasting:
         return await self._ports.store.run(lambda tx: self._end(tx, room, at))
 
     async def recover(self) -> None:
-        """After a restart nobody is on air any more: show the slate until they are back."""
+        """After a start, show the slate in rooms whose host no living process has."""
+        await self._take_off_air(await self._orphans())
+
+    async def sweep(self) -> None:
+        """Show the slate where a process died with the host, once that was seen twice."""
+        if not self._ports.bus.is_shared or self._ports.bus.is_degraded:
+            return
+        before, self._orphaned = self._orphaned, await self._orphans()
+        await self._take_off_air(self._orphaned & before)
+
+    async def _orphans(self) -> frozenset[RoomId]:
+        live = await self._ports.store.run(lambda tx: rooms.rooms_in(tx, Phase.LIVE))
+        company = self._ports.company
+        return frozenset([room for room in live if not await company.is_placed(room)])
+
+    async def _take_off_air(self, orphans: Collection[RoomId]) -> None:
         at = self._ports.now_ms()
 
         def command(tx: Transaction) -> None:
-            for room in rooms.rooms_in(tx, Phase.LIVE):
+            for room in sorted(orphans):
                 state = rooms.state(tx, room, lock=True)
                 if state is not None and state.stage.session is not None:
                     self._go_away(tx, room, state.stage.session, at)
 
-        await self._ports.store.run(command)
+        if orphans:
+            await self._ports.store.run(command)
 
     async def end_abandoned(self) -> None:
         """Close broadcasts whose host has been away for too long."""

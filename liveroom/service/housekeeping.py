@@ -16,6 +16,7 @@ from liveroom.store.port import Transaction
 
 CHECKOUTS_EVERY_MS: Final = 5_000
 HOSTS_EVERY_MS: Final = 30_000
+ORPHANS_EVERY_MS: Final = 3_000
 PURGE_EVERY_MS: Final = 10 * 60 * 1000
 
 _log = logger(__name__)
@@ -42,6 +43,7 @@ class Housekeeping:
         self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
             (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),
             (HOSTS_EVERY_MS, broadcasting.end_abandoned),
+            (ORPHANS_EVERY_MS, broadcasting.sweep),
             (PURGE_EVERY_MS, self.purge),
         )
         self._done_at = [0] * len(self._periodic)

@@ -21,7 +21,8 @@ class Numbers:
         """Read the numbers: host, merchant and admin only.
 
         Totals since the room was created (`revenue` in fen, `gift_coins` in coins), and what
-        lives in this process now: `online`, `sessions`, `messages_per_s`.
+        lives now, on all nodes (the others' a few seconds old): `online`, `sessions`,
+        `messages_per_s`.
         """
         require(actor, HOSTS_AND_MERCHANTS)
         await self._access.enter(actor, room)
@@ -29,10 +30,11 @@ class Numbers:
         if state is None:
             raise Refused("no_such_room")
         counters = state.counters
+        others = self._ports.company.share(room)
         return {
             "online": self._ports.online(room),
-            "sessions": self._ports.sessions(room),
-            "messages_per_s": self._talking.messages_per_s(room),
+            "sessions": self._ports.sessions(room) + others.sessions,
+            "messages_per_s": self._talking.messages_per_s(room) + others.messages_per_s,
             "gifts": counters.gifts,
             "gift_coins": counters.gift_coins,
             "orders": counters.orders,

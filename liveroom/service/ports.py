@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from liveroom.bus.port import Bus
+from liveroom.bus.port import Alone, Bus, Company
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.recognition import QueuePolicy
@@ -120,10 +120,11 @@ class Ports:
     """The outside world as the services see it.
 
     `new_id` makes ids that sort by time, `new_secret` makes unguessable text (at least
-    128 bits). `online` and `sessions` count a room's viewers and media sessions; `guest_pass`
-    makes what a guest needs to publish. `node` names this process among others. `webhooks`
-    sends pages to shops' endpoints, also to addresses inside where `private_webhooks` says so;
-    `chance` is a number in [0, 1) for jitter.
+    128 bits). `online` counts a room's viewers on all nodes, `sessions` its media sessions
+    here; `guest_pass` makes what a guest needs to publish; `company` knows what other
+    processes have, `node` names this one among them. `webhooks` sends pages to shops'
+    endpoints, also to addresses inside where `private_webhooks` says so; `chance` is a number
+    in [0, 1) for jitter.
     """
 
     store: Store
@@ -137,6 +138,7 @@ class Ports:
     sessions: Count = _none
     media: StageMedia = field(default_factory=NoMedia)
     guest_pass: Callable[[Actor], GuestPass] = _no_pass
+    company: Company = field(default_factory=Alone)
     node: str = ""
     webhooks: Sender | None = None
     private_webhooks: bool = False

@@ -1,7 +1,12 @@
-"""Who is who in a room, from memory: bounded, filled on demand, dropped when truth moves on."""
+"""Who is who in a room, from memory: bounded, filled on demand, dropped when truth moves on.
+
+Where other nodes move truth on too, what is remembered is read again after `FRESH_MS`.
+"""
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from liveroom.domain.ids import RoomId, TenantId, UserId
@@ -14,24 +19,44 @@ from liveroom.store.port import Store
 
 PROFILES_MAX: Final = 20_000
 """People remembered; the one unused longest is read again when needed."""
+FRESH_MS: Final = 30_000
+"""How old a profile may be where other nodes sell, too."""
 LOAD_S_MAX: Final = 1.0
 """A profile that takes longer is replaced by a stranger's: nobody waits for recognition."""
 
 
-class Profiles:
-    """A bounded cache of profiles by shop, person and room."""
+@dataclass(slots=True)
+class _Known:
+    read_at: int
+    rooms: dict[RoomId, Profile] = field(default_factory=dict)
 
-    def __init__(self, store: Store, thresholds: Thresholds) -> None:
+
+class Profiles:
+    """A bounded cache of profiles by shop, person and room.
+
+    Args:
+        store: what is true.
+        thresholds: where the tiers begin.
+        now_ms: UTC milliseconds where others write to the store too; None where nobody does.
+
+    """
+
+    def __init__(
+        self, store: Store, thresholds: Thresholds, now_ms: Callable[[], int] | None = None
+    ) -> None:
         self._store = store
         self._thresholds = thresholds
-        self._people: OrderedDict[tuple[TenantId, UserId], dict[RoomId, Profile]] = OrderedDict()
+        self._now_ms = now_ms or (lambda: 0)
+        self._people: OrderedDict[tuple[TenantId, UserId], _Known] = OrderedDict()
 
     async def of(self, tenant: TenantId, room: RoomId, user: UserId) -> Profile:
         """Look somebody up; a stranger if the store does not answer in time."""
-        known = self._people.get((tenant, user), {}).get(room)
-        if known is not None:
+        known = self._people.get((tenant, user))
+        if known is not None and self._now_ms() - known.read_at >= FRESH_MS:
+            self.forget(tenant, user)
+        elif known is not None and room in known.rooms:
             self._people.move_to_end((tenant, user))
-            return known
+            return known.rooms[room]
         try:
             async with asyncio.timeout(LOAD_S_MAX):
                 loaded = await self._store.run(
@@ -46,8 +71,12 @@ class Profiles:
 
     def remember(self, tenant: TenantId, room: RoomId, profile: Profile) -> None:
         """Keep a profile that was just read."""
-        self._people.setdefault((tenant, profile.user), {})[room] = profile
-        self._people.move_to_end((tenant, profile.user))
+        key = (tenant, profile.user)
+        known = self._people.get(key)
+        if known is None:
+            known = self._people[key] = _Known(self._now_ms())
+        known.rooms[room] = profile
+        self._people.move_to_end(key)
         if len(self._people) > PROFILES_MAX:
             self._people.popitem(last=False)
 

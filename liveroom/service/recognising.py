@@ -9,7 +9,14 @@ from typing import Final
 
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor
-from liveroom.domain.events import DanmakuSaid, Entered, Event, Fact, WelcomedBack
+from liveroom.domain.events import (
+    DanmakuSaid,
+    Entered,
+    Event,
+    Fact,
+    Recognised,
+    WelcomedBack,
+)
 from liveroom.domain.ids import EventId, RoomId, TenantId, UserId
 from liveroom.domain.members import public_name
 from liveroom.domain.recognition import (
@@ -96,6 +103,14 @@ class Recognising:
     async def finish(self) -> None:
         """Count every visit that has begun."""
         await self._visits.finish()
+
+    def hear(self, publication: Publication) -> None:
+        """Keep the cards that other nodes let out: the host may come in here."""
+        for event in publication.events:
+            if isinstance(event.fact, Recognised):
+                policy = self._ports.policy.queue
+                queue = self._queues.setdefault(publication.room, RecognitionQueue(policy))
+                queue.note(event, at=self._ports.now_ms())
 
     def left(self, room: RoomId, user: UserId) -> None:
         """Note that a connection closed; the card stays, the host may still want to thank."""

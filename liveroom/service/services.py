@@ -90,13 +90,15 @@ def build_services(ports: Ports) -> Services:
     """Wire the services to each other."""
     standing = Standing(ports.store, ports.now_ms)
     access = Access(ports.store, standing)
-    profiles = Profiles(ports.store, ports.policy.thresholds)
+    shared = ports.bus.is_shared
+    profiles = Profiles(ports.store, ports.policy.thresholds, ports.now_ms if shared else None)
     lines = Lines()
     ports.bus.subscribe_all(lines.hear)
     reviewing = Reviewing(ports, access, lines)
     talking = Talking(ports, access, profiles, Judging(standing, ports.now_ms), reviewing)
     moderating = Moderating(ports, access, standing, lines)
     recognising = Recognising(ports, access, profiles)
+    ports.bus.subscribe_all(recognising.hear)
     broadcasting = Broadcasting(ports, access)
     staging = Staging(ports, access, profiles)
     heard = Heard(

@@ -209,7 +209,8 @@ class Staging:
             return [*rooms.rooms_in(tx, Phase.LIVE), *rooms.rooms_in(tx, Phase.AWAY)]
 
         for room in await self._ports.store.run(command):
-            await self._change(room, lambda stage: seats.interrupted(stage, at=at))
+            if not await self._ports.company.is_placed(room):
+                await self._change(room, lambda stage: seats.interrupted(stage, at=at))
 
     async def tick(self) -> None:
         """Free seats that nobody uses, end calls that nobody is in."""

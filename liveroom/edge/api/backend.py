@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from liveroom.bus.port import Alone, Company
 from liveroom.config import Config
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.edge.media import MediaPort
@@ -37,7 +38,8 @@ class Backend:
     """The server behind the routes.
 
     `addresses` is asked at each use, because listeners on port 0 know theirs late. `now_ms`
-    is UTC milliseconds, `new_id` makes ids that sort by time, `online` counts open websockets.
+    is UTC milliseconds, `new_id` makes ids that sort by time, `online` counts a room's people on
+    all nodes, `company` knows where a room's host is.
     """
 
     services: Services
@@ -50,3 +52,4 @@ class Backend:
     online: Callable[[RoomId], int]
     replay_links: ReplayLinks
     readiness: Callable[[], Readiness] = always_ready
+    company: Company = field(default_factory=Alone)

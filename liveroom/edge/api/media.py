@@ -55,6 +55,14 @@ async def check_publisher(backend: Backend, actor: Actor, room: RoomId) -> None:
         raise Refused("no_seat")
 
 
+async def _check_place(backend: Backend, actor: Actor, room: RoomId) -> None:
+    """Refuse a host while another one is live on another node; the same one moves here."""
+    if actor.role is Role.HOST:
+        place = await backend.company.elsewhere(room)
+        if place is not None and place.user != actor.user:
+            raise Refused("host_live")
+
+
 async def _admit(backend: Backend, kind: str, room: str, headers: Mapping[str, str]) -> Actor:
     claims = authenticate(backend, BEARERS, headers)
     assert claims is not None
@@ -83,6 +91,7 @@ def _handler(backend: Backend, kind: str) -> HTTPRouteHandler:
             actor = await _admit(backend, kind, room, headers)
             user, role = actor.user, str(actor.role)
             if kind == "whip" and session is None and request.method == HttpMethod.POST:
+                await _check_place(backend, actor, RoomId(room))
                 await backend.services.rooms.introduce(actor, RoomId(room))
             body = await request.body()
         elif not is_id(room):

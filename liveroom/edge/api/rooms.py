@@ -211,7 +211,7 @@ async def join(call: Call) -> Joined:
     )
     joined = Joined(
         gateway_url=addresses.gateway_url,
-        whep_url=f"{base}/whep",
+        whep_url=f"{await _media_base(call, base)}/whep",
         whip_url=f"{base}/whip" if publishes else UNSET,
         ice_servers=[],
         room=_shown(call, entry.room),
@@ -223,6 +223,12 @@ async def join(call: Call) -> Joined:
     )
     JOIN_SECONDS.labels("http").observe(time.perf_counter() - started)
     return joined
+
+
+async def _media_base(call: Call, base: str) -> str:
+    """Say where the host's media is to be fetched: at the node that has the host."""
+    place = await call.backend.company.elsewhere(call.place().id)
+    return base if place is None else f"{place.url}/v1/rooms/{call.place().id}"
 
 
 async def numbers(call: Call) -> dict[str, int | float]:
