@@ -56,7 +56,8 @@ class Mine:
 class _Lease:
     user: UserId
     session: str
-    fence: int | None = None  # None = not taken yet, Redis was away
+    fence: int | None = None  # None = not taken yet
+    is_asking: bool = False
 
 
 class _Told(msgspec.Struct, array_like=True):
@@ -217,8 +218,13 @@ class RedisCompany:
         """Lease a room's place; without Redis the lease is taken as soon as it is back."""
         lease = self._leases[room] = _Lease(user, session)
         self._found.pop(room, None)
-        given = (self._process, self._mine.url(), user, session, LEASE_MS)
+        await self._take(room, lease)
+
+    async def _take(self, room: RoomId, lease: _Lease) -> None:
+        lease.is_asking = True  # a second question would take the room back from who came after
+        given = (self._process, self._mine.url(), lease.user, lease.session, LEASE_MS)
         fence = await self._eval(room, TAKE, *given)
+        lease.is_asking = False
         if fence is not None:
             lease.fence = int(fence)
 
@@ -245,7 +251,8 @@ class RedisCompany:
 
     async def _renew(self, room: RoomId, lease: _Lease) -> None:
         if lease.fence is None:
-            await self.take(room, lease.user, lease.session)
+            if not lease.is_asking:
+                await self._take(room, lease)
             return
         given = (self._process, self._mine.url(), lease.user, lease.session, LEASE_MS)
         kept = await self._eval(room, RENEW, *given, str(lease.fence))

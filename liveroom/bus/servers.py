@@ -105,7 +105,7 @@ class Servers:
     # The outer loop.
 
     async def _tend(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 await self._look()
             except (RedisError, OSError) as error:  # TimeoutError is an OSError
@@ -113,8 +113,10 @@ class Servers:
             except Exception:
                 _log.exception("tending the bus failed")
             self._woken.clear()
+            # Not `wait_for`: in Python 3.11 it may swallow the cancellation of `close`.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._pause_s())
+                async with asyncio.timeout(self._pause_s()):
+                    await self._woken.wait()
 
     def _pause_s(self) -> float:
         failures = max(self._failures.values(), default=0)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -23,8 +23,8 @@ PARTITIONS: Final = 16
 """The same on all nodes of an installation."""
 COMMAND_S_MAX: Final = 1.0
 """A command without an answer by then has failed; whether it was carried out is unknown."""
-CONNECTIONS_MAX: Final = 16
-"""To one server, for commands of one process."""
+CONNECTIONS_MAX: Final = 8
+"""To one server, for commands of one process; further commands wait."""
 
 
 def partition_of(room: RoomId) -> int:
@@ -34,19 +34,21 @@ def partition_of(room: RoomId) -> int:
 
 def client_for(server: Server, address: BusAddress, *, sentinel: bool = False) -> Redis:
     """Make a client that tries once: when to try again is decided by who owns it."""
-    return Redis(
+    pool = BlockingConnectionPool(
+        max_connections=CONNECTIONS_MAX,
+        timeout=COMMAND_S_MAX,
+        connection_class=SSLConnection if address.tls else Connection,
         host=server.host,
         port=server.port,
         db=0 if sentinel else address.database,
         username=None if sentinel else address.user,
         password=None if sentinel else address.password,
-        ssl=address.tls,
         protocol=2,
         socket_timeout=COMMAND_S_MAX,
         socket_connect_timeout=COMMAND_S_MAX,
-        max_connections=CONNECTIONS_MAX,
         retry=Retry(NoBackoff(), 0),
     )
+    return Redis.from_pool(pool)
 
 
 class Topology:
