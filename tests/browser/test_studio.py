@@ -177,7 +177,7 @@ def test_the_host_speaks_and_thanks_from_the_chat(shop: Shop, visits: Visits) ->
     viewer.keyboard.press("Enter")
     line = studio.locator(".line.danmaku", has_text="想看杯子")
     line.hover()
-    line.get_by_role("button").click()
+    line.get_by_role("button", name="感谢 Talker").click()
     expect(viewer.locator(".line.danmaku").last).to_contain_text("感谢 Talker")
     expect(viewer.locator(".line.danmaku").last).to_contain_text("主播")
 

@@ -37,6 +37,20 @@ export interface Slot {
   readonly live: boolean
   readonly audio?: boolean
   readonly video?: boolean
+  readonly role?: 'host' | 'guest' | 'rival'
+  /** A rival's own room. */
+  readonly room?: string
+  readonly since?: number
+}
+
+/** Somebody who waits for the mic; `accepted` = next in line. */
+export interface Asked {
+  readonly user: string
+  readonly name: string
+  readonly tier: Tier
+  readonly at: number
+  readonly first?: boolean
+  readonly accepted?: boolean
 }
 
 export type Phase = 'planned' | 'live' | 'away' | 'ended'
@@ -75,6 +89,36 @@ export interface ReceiptEvent extends Envelope {
 export interface StageEvent extends Envelope {
   readonly k: 'stage'
   readonly slots: readonly Slot[]
+  readonly private?: boolean
+}
+export interface MicQueueEvent extends Envelope {
+  readonly k: 'mic_queue'
+  readonly asked: readonly Asked[]
+  readonly seats: number
+}
+export interface MicEvent extends Envelope {
+  readonly k: 'mic'
+  readonly phase: 'asked' | 'next' | 'declined' | 'down' | 'none'
+  readonly position?: number
+}
+export interface SeatEvent extends Envelope {
+  readonly k: 'seat'
+  readonly slot: number
+  readonly whip_url: string
+  readonly token?: string
+  readonly invited?: boolean
+}
+export interface CallEvent extends Envelope {
+  readonly k: 'call'
+  readonly phase: 'invited' | 'active' | 'ended'
+  readonly user: string
+  readonly name: string
+  readonly whip_url?: string
+  readonly token?: string
+}
+export interface SpeakerEvent extends Envelope {
+  readonly k: 'speaker'
+  readonly user: string | null
 }
 export interface PinEvent extends Envelope {
   readonly k: 'pin'
@@ -157,6 +201,11 @@ export type RoomEvent =
   | OrderEvent
   | ReceiptEvent
   | StageEvent
+  | MicQueueEvent
+  | MicEvent
+  | SeatEvent
+  | CallEvent
+  | SpeakerEvent
   | PinEvent
   | BroadcastEvent
   | RecognisedEvent
@@ -213,6 +262,9 @@ export interface Snapshot {
   readonly counters?: Counters
   readonly texts?: readonly RoomEvent[]
   readonly recognised?: readonly RecognisedEvent[]
+  readonly private?: boolean
+  /** Current for this person alone; told as events at every welcome. */
+  readonly cues?: readonly RoomEvent[]
   readonly chat?: { readonly slow_ms: number }
 }
 

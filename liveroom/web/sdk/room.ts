@@ -125,6 +125,7 @@ export class Room extends Emitter<RoomListeners> {
     this.emit('state', this.state)
     if (this.welcome) this.emit('welcome', this.welcome)
     if (this.snapshot) this.emit('reset', this.snapshot)
+    for (const cue of this.snapshot?.cues ?? []) this.tell(cue)
     if (this.snapshot?.counters) this.emit('counters', this.snapshot.counters)
     for (const event of held) this.tell(event)
   }
@@ -243,6 +244,7 @@ export class Room extends Emitter<RoomListeners> {
     this.move({ phase: 'live' })
     this.emit('welcome', frame)
     if (first || !frame.resumed) this.emit('reset', frame.snapshot)
+    if (!this.held) for (const cue of frame.snapshot.cues ?? []) this.tell(cue)
     if (frame.snapshot.counters) this.emit('counters', frame.snapshot.counters)
     this.commands.connected((command) => this.link?.send(command))
   }

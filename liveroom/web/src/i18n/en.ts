@@ -17,7 +17,7 @@ export const en: Messages = {
     away: 'The host will be right back', awayHint: 'Stay here, it goes on in a moment', ended: 'This live has ended', endedHint: 'Thanks for watching, see you next time',
     sound: 'Tap for sound', weak: 'Weak network, the picture may stutter', reconnecting: 'Connection lost, retrying in {s} s', reconnectingNow: 'Reconnecting…',
     offline: 'You are offline, back as soon as you are online', unmute: 'Sound on', mute: 'Sound off',
-    waitingVideo: 'Picture on its way',
+    private: 'The host is in a private call', privateHint: 'They will be right back', waitingVideo: 'Picture on its way',
     final: {
       kicked: ['You were removed from this room', 'Have a look at the other rooms'], banned: ['You cannot enter this room', 'Contact the shop if you think this is wrong'],
       full: ['This room is full', 'You are in line, next try in {s} s'], missing: ['This room does not exist', 'Check the link, or see who is live now'],
@@ -51,6 +51,20 @@ export const en: Messages = {
   },
   cause: { gift: '{name} sent', received: '{name} received', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
   unit: { coins: 'coins', points: 'points' },
+  mic: {
+    title: 'Join the stage', onStage: 'On stage', me: 'Me', connecting: 'Connecting…', controls: 'My place on stage', mutedAudio: 'Muted', mutedVideo: 'Picture off', live: 'On stage',
+    ask: 'Ask to join', cancel: 'Stop waiting', leave: 'Leave the stage', take: 'Join now', refuse: 'Not now', muteMe: 'Mute me', unmuteMe: 'Unmute me', hideMe: 'Hide me', showMe: 'Show me',
+    noneHint: 'Everybody sees and hears you once the host accepts; until then only you see yourself', askedHint: 'You have asked and are number {n} in line', nextHint: 'The host accepted; you are next when a seat is free', invitedHint: 'The host invites you on stage; join when you are ready',
+    seatedHint: 'Connecting…', liveHint: 'Everybody sees you now', mutedByHost: 'The host has turned off your sound or picture', declined: 'The host did not accept this time', down: 'You have left the stage',
+  },
+  call: {
+    invited: 'Private call', invitedHint: '{name} invites you to a call that only the two of you see and hear', accept: 'Accept', refuse: 'Decline', with: 'In a private call with {name}', end: 'Hang up',
+  },
+  seats: {
+    title: 'Guests', seats: 'Seats', waiting: '{n} waiting', empty: 'Nobody has asked to join', nobody: 'No guests on stage', accept: 'Accept', decline: 'Decline', next: 'Next', mute: 'Mute {name}', unmute: 'Unmute {name}',
+    hide: 'Hide {name}', show: 'Show {name}', main: 'Give {name} the main place', home: 'Back to the main place', down: 'Take {name} down', call: 'Call {name} privately', connecting: 'Connecting', main_place: 'Main place', slot: 'Seat {n}',
+    calling: 'Inviting {name} to a private call…', inCall: 'In a private call with {name}; the room does not see you', endCall: 'End the call', cancelCall: 'Cancel the invitation', reaching: 'up to {n}',
+  },
   studio: {
     title: 'Studio', preview: 'Preview', camera: 'Camera', microphone: 'Microphone', screen: 'Share screen', stopScreen: 'Stop sharing', off: 'Off', noDevice: 'No device found',
     allow: 'Turn on camera', denied: 'The browser blocks the camera. Allow it in the address bar and try again', needSecure: 'Cameras need HTTPS or localhost',
@@ -96,6 +110,6 @@ export const en: Messages = {
     muted: 'You are muted for now', words: 'That is not said in this room', links: 'Links are not allowed here', contacts: 'Contact details are not allowed here', slow_mode: 'Slow mode is on, wait a moment', no_such_line: 'This comment is gone already', kicked: 'You were removed, come back later', banned: 'You cannot enter this room', invalid: 'Something is not filled in right', 
     unknown: 'That did not work, please try again', network: 'No connection. Check your network and try again', disconnected: 'Reconnecting, send it again in a moment', timeout: 'No answer came; check before you try again', rate: 'Too fast, take a short break',
     anonymous: 'Guests can only watch. Sign in to take part', not_enough_coins: 'Not enough coins. Top up and try again', out_of_stock: 'Sold out, choose something else', ended: 'This live has ended, see you next time', text_empty: 'Write something first',
-    text_too_long: 'At most 100 characters', forbidden: 'You may not do that', unavailable: 'Not available right now, try again', no_such_product: 'This product is no longer offered', busy: 'Too many at once, wait a moment', internal: 'Something broke on our side, try again', age_unconfirmed: 'Confirm your age before paying', expired: 'Your link has expired, ask for a new one',
+    text_too_long: 'At most 100 characters', forbidden: 'You may not do that', unavailable: 'Not available right now, try again', no_such_product: 'This product is no longer offered', busy: 'Too many at once, wait a moment', internal: 'Something broke on our side, try again', age_unconfirmed: 'Confirm your age before paying', expired: 'Your link has expired, ask for a new one', no_seat: 'The seat is gone, ask for the mic again', slot_taken: 'Somebody is on that seat', no_such_slot: 'There is no such seat', queue_full: 'Too many are waiting, try again later', on_stage: 'You are on stage already', not_asked: 'They are not waiting any more', not_live: 'Nobody is live right now', in_call: 'End the private call first', in_pk: 'End the PK first', no_call: 'The call is over',
   },
 }

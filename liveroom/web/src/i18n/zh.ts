@@ -15,7 +15,7 @@ export const zh = {
     away: '主播马上回来', awayHint: '别走开，精彩继续', ended: '本场直播已结束', endedHint: '感谢陪伴，下场直播见',
     sound: '点按开启声音', weak: '网络较弱，画面可能卡顿', reconnecting: '连接断开，{s} 秒后重试', reconnectingNow: '正在重新连接…',
     offline: '网络已断开，恢复后自动连接', unmute: '打开声音', mute: '关闭声音',
-    waitingVideo: '画面马上就来',
+    private: '主播正在私密连线', privateHint: '稍等片刻，马上回来', waitingVideo: '画面马上就来',
     final: {
       kicked: ['你已被请出直播间', '可以去看看其他直播间'], banned: ['你无法进入这个直播间', '如有疑问请联系商家客服'],
       full: ['直播间太火爆了', '正在排队，{s} 秒后自动重试'], missing: ['直播间不存在', '请检查链接，或看看正在直播的房间'],
@@ -49,6 +49,20 @@ export const zh = {
   },
   cause: { gift: '送出{name}', received: '收到{name}', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
   unit: { coins: '金币', points: '积分' },
+  mic: {
+    title: '连麦', onStage: '正在连麦', me: '我', connecting: '连接中…', controls: '连麦控制', mutedAudio: '已静音', mutedVideo: '已关闭画面', live: '连麦中',
+    ask: '申请连麦', cancel: '取消申请', leave: '结束连麦', take: '开始连麦', refuse: '暂不', muteMe: '静音', unmuteMe: '取消静音', hideMe: '关闭画面', showMe: '打开画面',
+    noneHint: '主播同意后，大家会看到并听到你；在此之前画面只有自己能看见', askedHint: '已申请，前面还有人，排在第 {n} 位', nextHint: '主播已同意，有空位时马上轮到你', invitedHint: '主播邀请你上台连麦，准备好了就开始吧',
+    seatedHint: '正在接通…', liveHint: '大家正在看着你，放轻松', mutedByHost: '主播关闭了你的声音或画面', declined: '主播暂时没有同意连麦', down: '连麦已结束',
+  },
+  call: {
+    invited: '私密连线邀请', invitedHint: '{name} 邀请你一对一视频，只有你们两人能看到和听到彼此', accept: '接听', refuse: '拒绝', with: '正在与 {name} 私密连线', end: '挂断',
+  },
+  seats: {
+    title: '连麦', seats: '座位', waiting: '{n} 人等待', empty: '还没有人申请连麦', nobody: '台上还没有嘉宾', accept: '同意', decline: '拒绝', next: '下一位', mute: '静音 {name}', unmute: '恢复 {name} 的声音',
+    hide: '关闭 {name} 的画面', show: '恢复 {name} 的画面', main: '让 {name} 上主位', home: '回到主位', down: '请 {name} 下麦', call: '与 {name} 私密连线', connecting: '接通中', main_place: '主位', slot: '{n} 号位',
+    calling: '正在邀请 {name} 私密连线…', inCall: '与 {name} 私密连线中，直播间看不到你们', endCall: '结束私密连线', cancelCall: '取消邀请', reaching: '最多 {n} 位',
+  },
   studio: {
     title: '开播台', preview: '预览', camera: '摄像头', microphone: '麦克风', screen: '共享屏幕', stopScreen: '停止共享', off: '关闭', noDevice: '未找到设备',
     allow: '开启摄像头', denied: '浏览器没有摄像头权限，请在地址栏允许后重试', needSecure: '摄像头需要 HTTPS 或 localhost',
@@ -94,7 +108,7 @@ export const zh = {
     muted: '你被禁言了，暂时不能发言', words: '内容含有本直播间不允许的词', links: '本直播间不能发链接', contacts: '本直播间不能发联系方式', slow_mode: '慢速模式，稍后再发', no_such_line: '这条弹幕已经不在了', kicked: '你被移出了直播间，过一会儿再来', banned: '你不能进入这个直播间', invalid: '填写的内容不对，请检查', 
     unknown: '没有成功，请再试一次', network: '网络不通，请检查后重试', disconnected: '正在重连，请稍后再发', timeout: '没有收到回应，请先核对再重试', rate: '太快了，歇一会儿再来',
     anonymous: '游客只能观看，登录后即可参与', not_enough_coins: '金币不足，充值后再试', out_of_stock: '已经抢光了，看看别的吧', ended: '直播已结束，下场再来', text_empty: '内容为空，写点什么吧',
-    text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接',
+    text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接', no_seat: '座位已不在，请重新申请连麦', slot_taken: '这个位置已有人', no_such_slot: '没有这个位置', queue_full: '等待的人太多，稍后再试', on_stage: '你已经在台上了', not_asked: '对方已不在等待', not_live: '主播不在线，稍后再试', in_call: '正在私密连线，请先结束', in_pk: '正在 PK，请先结束', no_call: '连线已结束',
   },
 }
 

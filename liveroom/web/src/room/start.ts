@@ -7,7 +7,7 @@
 import '@/design/tokens.css'
 import '@/design/base.css'
 import '@/design/poster.css'
-import { connect, Player, type Room } from '@sdk'
+import { connect, GUESTS_MAX, Player, type Room } from '@sdk'
 import { arrive, forget, remember } from '@/shared/visit'
 
 const page = import('./main')
@@ -31,7 +31,7 @@ async function watch(entering: Room): Promise<Player> {
   const traded = new Promise<string>((resolve) => entering.on('token', resolve))
   const token = visit.token ?? (await Promise.race([traded, entering.joined.then((joined) => joined.token)]))
   const url = new URL(`/v1/rooms/${encodeURIComponent(visit.room)}/whep`, location.origin).href
-  const started = new Player({ url, token })
+  const started = new Player({ url, token }, GUESTS_MAX)
   entering.on('token', (renewed) => started.update({ token: renewed }))
   // relays, if there are any, serve from the next connection on
   void entering.joined.then(({ whep_url, ice_servers }) => started.update({ url: whep_url, iceServers: ice_servers }))

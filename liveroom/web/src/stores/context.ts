@@ -7,6 +7,7 @@ import { connectionStore, type ConnectionStore } from './connection'
 import { crowdStore, type CrowdStore } from './crowd'
 import { giftStore, type GiftStore } from './gifts'
 import { meStore, type MeStore } from './me'
+import { micStore, type MicStore } from './mic'
 import { noticeStore, type NoticeStore } from './notices'
 import { orderStore, type OrderStore } from './order'
 import { recognitionStore, type RecognitionStore } from './recognition'
@@ -23,6 +24,7 @@ export interface Context {
   readonly gifts: GiftStore
   readonly shop: ShopStore
   readonly me: MeStore
+  readonly mic: MicStore
   readonly order: OrderStore
   readonly recognition: RecognitionStore
   readonly notices: NoticeStore
@@ -42,6 +44,7 @@ export function buildContext(room: Room, roomId: string): Context {
     gifts: giftStore(room),
     shop: shopStore(room, roomId),
     me: meStore(room, roomId),
+    mic: micStore(room),
     order: orderStore(room),
     recognition: recognitionStore(room),
     notices: noticeStore(),
