@@ -69,6 +69,9 @@ RECOGNITION_SECONDS = Histogram(
     buckets=DELIVERY_BUCKETS,
 )
 LEDGER_TRANSFERS = Counter("liveroom_ledger_transfers_total", "Committed ledger bundles.")
+PARCELS_LATE = Counter(
+    "liveroom_parcels_late_total", "First purchases that did not leave as promised."
+)
 LOOP_LAG_SECONDS = Histogram(
     "liveroom_loop_lag_seconds",
     "How late the event loop ran a timer.",

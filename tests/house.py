@@ -15,16 +15,17 @@ from sqlalchemy import make_url
 from liveroom.bus.local import LocalBus
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import ANY_ROOM, Actor, AgeBand, Role
+from liveroom.domain.basket import Wanted
 from liveroom.domain.events import Event
 from liveroom.domain.ids import OrderId, ProductId, RoomId, UserId
 from liveroom.domain.members import MemberDraft
-from liveroom.domain.orders import OrderDraft, OrderLine, OrderReceipt, Product
+from liveroom.domain.orders import Checkout, OrderDraft, OrderLine, OrderReceipt, Product
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import RoomDraft
-from liveroom.service.paying import Payment
+from liveroom.service.paying import Payment, PaymentNotice
 from liveroom.service.ports import Policy, Ports
 from liveroom.service.services import Services, build_services
-from liveroom.store import sqlite
+from liveroom.store import shop, sqlite
 from liveroom.store.database import open_store
 from liveroom.store.migrating import migrate
 from liveroom.store.port import Store
@@ -52,6 +53,7 @@ class Cashier:
     """A payment provider: idempotent by order, and it can be down."""
 
     asked: list[tuple[str, int, str]] = field(default_factory=list)
+    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
     down: bool = False
 
     async def create(self, order: OrderId, amount: int, title: str) -> Payment:
@@ -59,6 +61,11 @@ class Cashier:
             raise Refused("unavailable")
         self.asked.append((order, amount, title))
         return Payment(id=f"pay-{order}", pay_url=f"https://pay.test/{order}")
+
+    async def refund(self, refund: str, payment: str, amount: int) -> None:
+        if self.down:
+            raise Refused("unavailable")
+        assert self.refunds.setdefault(refund, (payment, amount)) == (payment, amount)
 
 
 @dataclass
@@ -100,6 +107,28 @@ class House:
         await self.services.shopping.put_product(
             merchant_actor(), Product(id=ProductId(id), **fields)
         )
+
+    async def check_out(
+        self,
+        user: str = "u1",
+        *wanted: tuple[str, int],
+        key: str = "k",
+        room: str = "r1",
+        actor: Actor | None = None,
+    ) -> Checkout:
+        lines = [Wanted(product=ProductId(id), quantity=many) for id, many in wanted or [("p1", 1)]]
+        return await self.services.shopping.checkout(
+            actor or viewer(user, room), RoomId(room), lines, key
+        )
+
+    async def pay(self, checkout: Checkout, **changes: Any) -> OrderReceipt | None:
+        fields = {"payment": checkout.payment, "order": checkout.order, "amount": checkout.amount}
+        return await self.services.shopping.payment_settled(PaymentNotice(**{**fields, **changes}))
+
+    async def stock(self, product: str = "p1") -> int | None:
+        found = await self.store.run(lambda tx: shop.find_product(tx, "default", product))
+        assert found is not None
+        return found.stock
 
     async def order(
         self, id: str, user: str, key: str | None = None, **fields: Any

@@ -151,6 +151,11 @@ class Config:
             "Where webhooks may go: public (https, no address inside), private (anywhere) or off.",
         ),
     )
+    notice_secret: str | None = field(
+        default=None,
+        repr=False,
+        metadata=setting(parse_secret, "Key that signs shipment notices of warehouse or courier."),
+    )
     log_level: str = field(
         default="info",
         metadata=setting(

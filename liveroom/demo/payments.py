@@ -53,6 +53,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     notice_url: str | None = None
 
 
+class Refunding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the shop sends to give money back; `id` makes it one refund however often it comes."""
+
+    id: str
+    amount: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxPayment:
     """One payment as the provider knows it."""
@@ -86,6 +93,7 @@ class PaymentSandbox:
         self._serving: asyncio.Task[None] | None = None
         self.url = ""
         self.noticed = 0
+        self.refunds: dict[str, tuple[str, int]] = {}
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `url` is set afterwards."""
@@ -146,6 +154,19 @@ class PaymentSandbox:
         notice.add_done_callback(self._notices.discard)
         return settled
 
+    def refund(self, id: str, asked: Refunding) -> str | None:
+        """Give a part of a payment back, once for each refund's id; returns why not."""
+        payment = self._payments.get(id)
+        if payment is None or not payment.settled:
+            return "no_such_payment"
+        if asked.id in self.refunds:
+            return None if self.refunds[asked.id] == (id, asked.amount) else "other_refund"
+        given = sum(amount for of, amount in self.refunds.values() if of == id)
+        if asked.amount <= 0 or given + asked.amount > payment.amount:
+            return "more_than_paid"
+        self.refunds[asked.id] = (id, asked.amount)
+        return None
+
     async def _notify(self, payment: SandboxPayment) -> None:
         body = msgspec.json.encode(
             {
@@ -185,6 +206,21 @@ class PaymentSandbox:
                 return Response({"code": "invalid", "detail": "amount"}, status_code=422)
             return Response(self._shown(self.open(opening)), status_code=201)
 
+        @post("/payments/{payment:str}/refunds", status_code=201)
+        async def refund(payment: str, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+            body = await request.body()
+            header = request.headers.get(SIGNATURE_HEADER, "")
+            if not is_genuine(self._secret, body, header, at=int(time.time())):
+                return Response({"code": "bad_signature"}, status_code=401)
+            try:
+                asked = msgspec.json.decode(body, type=Refunding)
+            except msgspec.DecodeError as error:
+                return Response({"code": "invalid", "detail": str(error)}, status_code=422)
+            refused = self.refund(payment, asked)
+            if refused is not None:
+                return Response({"code": refused}, status_code=409)
+            return Response({"id": asked.id, "amount": asked.amount}, status_code=201)
+
         @post("/pay/{payment:str}", status_code=200)
         async def pay(payment: str) -> Response[dict[str, Any]]:
             settled = self.settle(payment)
@@ -200,7 +236,7 @@ class PaymentSandbox:
             return Response(self._shown(known))
 
         return Litestar(
-            [open_payment, pay, show],
+            [open_payment, refund, pay, show],
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "POST", "OPTIONS"]),
             openapi_config=None,
             logging_config=None,

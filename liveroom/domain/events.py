@@ -93,6 +93,19 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundMade:
+    """The buyer's own word that an order, or a part of it, was refunded (fen)."""
+
+    KIND: ClassVar[str] = "refund"
+    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
+    AUDIENCE: ClassVar[Audience] = Audience.ONE
+    refund: str
+    order: OrderId
+    amount: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """One place on the stage: who stands there and whether their media flows.
 
@@ -198,12 +211,17 @@ class SpeakerChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductCard:
-    """What a viewer sees of a product; `price` in minor units (fen), `stock` None = unlimited."""
+    """What a viewer sees of a product; `price` in minor units (fen), `stock` None = unlimited.
+
+    `was` is the list price where the room's is lower, `ends_at` the end of its flash sale.
+    """
 
     id: ProductId
     title: str
     price: int
     stock: int | None = None
+    was: int | None = None
+    ends_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +426,7 @@ Fact = (
     | RitualPerformed
     | OrderPaid
     | PaymentReceived
+    | RefundMade
     | StageChanged
     | QueueChanged
     | MicChanged

@@ -20,13 +20,42 @@ STOCK_MAX = 10**9
 """Units on stock; more are refused as invalid."""
 AMOUNT_MAX = 2**53 - 1
 """The largest amount on any wire: every client language can hold it exactly."""
+TIME_MAX = 4_102_444_800_000
+"""Year 2100 in UTC milliseconds: a later time is a mistake in its unit."""
 CHECKOUT_TTL_MS = 15 * 60 * 1000
 """How long an unpaid checkout holds its stock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flash:
+    """A flash sale: from its start (UTC ms) until before its end, at most so many for each."""
+
+    price: int
+    starts_at: int
+    ends_at: int
+    per_user: int | None = None
+
+    def runs(self, at: int) -> bool:
+        """Whether it is on: it begins and ends on the server's time, whoever's order it is."""
+        return self.starts_at <= at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftOffer:
+    """Who buys `buy` of a product gets `get` of another one, as often as that fits."""
+
+    product: ProductId
+    buy: int = 1
+    get: int = 1
+
+    def units(self, bought: int) -> int:
+        """Say how many come with an order of so many."""
+        return bought // self.buy * self.get
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """Something to sell; `stock` None = unlimited."""
+    """Something to sell; `stock` None = unlimited, `room_price` the price in the shop's rooms."""
 
     id: ProductId
     title: str
@@ -34,15 +63,28 @@ class Product:
     stock: int | None = None
     category: str | None = None
     image: str | None = None
+    room_price: int | None = None
+    flash: Flash | None = None
+    gift: GiftOffer | None = None
+
+    def price_in_room(self, at: int) -> int:
+        """Give the price that holds in a room at a time: the flash sale's while it runs."""
+        if self.flash is not None and self.flash.runs(at):
+            return self.flash.price
+        return self.price if self.room_price is None else self.room_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """One line of an order; `unit_price` in fen."""
+    """One line of an order; `unit_price` in fen, nothing for a gift.
+
+    `gift_of` is the place, from zero, of the line that it came with.
+    """
 
     product: ProductId
     quantity: int
     unit_price: int
+    gift_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +155,40 @@ def check_amount(name: str, value: int, *, least: int, most: int) -> int:
 
 
 def check_product(product: Product) -> None:
-    """Refuse a product whose price or stock is out of bounds."""
+    """Refuse a product whose prices, stock, sale or gift are out of bounds.
+
+    A room's price and a flash sale's are never above the price everywhere else.
+    """
     check_amount("price", product.price, least=1, most=PRICE_MAX)
     if product.stock is not None:
         check_amount("stock", product.stock, least=0, most=STOCK_MAX)
+    if product.room_price is not None:
+        check_amount("room_price", product.room_price, least=1, most=product.price)
+    flash, gift = product.flash, product.gift
+    if flash is not None:
+        check_amount("flash.price", flash.price, least=1, most=product.price)
+        check_amount("flash.starts_at", flash.starts_at, least=0, most=TIME_MAX)
+        check_amount("flash.ends_at", flash.ends_at, least=flash.starts_at + 1, most=TIME_MAX)
+        if flash.per_user is not None:
+            check_amount("flash.per_user", flash.per_user, least=1, most=QUANTITY_MAX)
+    if gift is not None:
+        check_amount("gift.buy", gift.buy, least=1, most=QUANTITY_MAX)
+        check_amount("gift.get", gift.get, least=1, most=QUANTITY_MAX)
+        if gift.product == product.id and gift.buy < gift.get:
+            raise Refused("invalid", "gift: who buys fewer than they get would buy for nothing.")
 
 
 def total_of(lines: Sequence[OrderLine]) -> int:
     """Add up an order after checking every line and the sum."""
     check_amount("lines", len(lines), least=1, most=LINES_MAX)
-    for line in lines:
+    for place, line in enumerate(lines):
         check_amount("quantity", line.quantity, least=1, most=QUANTITY_MAX)
-        check_amount("unit_price", line.unit_price, least=1, most=PRICE_MAX)
+        if line.gift_of is None:
+            check_amount("unit_price", line.unit_price, least=1, most=PRICE_MAX)
+            continue
+        check_amount("unit_price", line.unit_price, least=0, most=0)
+        check_amount("gift_of", line.gift_of, least=0, most=len(lines) - 1)
+        if line.gift_of == place or lines[line.gift_of].gift_of is not None:
+            raise Refused("invalid", "gift_of: name the line that was bought.")
     total = sum(line.quantity * line.unit_price for line in lines)
     return check_amount("total", total, least=1, most=AMOUNT_MAX)

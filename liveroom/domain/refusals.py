@@ -36,6 +36,7 @@ REFUSALS: dict[str, Refusal] = {
     "no_such_gift": Refusal(404, "There is no such gift; see the room's gift catalogue."),
     "no_such_order": Refusal(404, "There is no such order."),
     "no_such_slot": Refusal(404, "There is no such slot; see how many seats the room has."),
+    "no_such_parcel": Refusal(404, "There is no such parcel."),
     "no_such_user": Refusal(404, "There is no such member."),
     "no_such_line": Refusal(404, "There is no such line here any more."),
     "no_such_webhook": Refusal(404, "There is no such webhook; list those of the shop."),
@@ -58,6 +59,11 @@ REFUSALS: dict[str, Refusal] = {
     "not_enough_points": Refusal(409, "Not enough points."),
     "used_up": Refusal(409, "Used up: there is no more of it."),
     "hold_ended": Refusal(409, "The reservation has ended already; start again."),
+    "nothing_to_refund": Refusal(409, "Nothing is left to refund."),
+    "parcel_elsewhere": Refusal(409, "The parcel cannot get there from where it is."),
+    "limit_reached": Refusal(
+        409, "You have had as many of it as one person may; leave some to others."
+    ),
     "out_of_stock": Refusal(409, "Sold out; choose another product."),
     "twin_in_flight": Refusal(409, "The same command is still being carried out; ask again."),
     # wrong input

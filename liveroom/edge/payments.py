@@ -4,11 +4,9 @@ Both directions carry `Liveroom-Signature: t=UNIX,v1=HEX`, an HMAC-SHA256 over `
 the key shared with the provider. What it says of money is believed only with that signature.
 """
 
-import hashlib
-import hmac
-import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -16,17 +14,14 @@ import msgspec
 from liveroom.domain.ids import ID_PATTERN, OrderId
 from liveroom.domain.orders import AMOUNT_MAX
 from liveroom.domain.refusals import Refused
+from liveroom.edge.notices import SIGNATURE_HEADER, read_signed, sign
 from liveroom.observe import logger
 from liveroom.service.paying import Payment, PaymentNotice, PaymentOutcome
 
-SIGNATURE_HEADER = "Liveroom-Signature"
-TOLERANCE_S = 300
-"""An older or younger signature is refused, so that a notice cannot be replayed for ever."""
 TIMEOUT_S = 5.0
 """A provider that does not answer within this is unavailable."""
 ANSWER_BYTES_MAX = 16 * 1024
 
-_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _Amount = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_048)]
 
@@ -48,12 +43,6 @@ class _Notice(msgspec.Struct, frozen=True, kw_only=True):
     state: PaymentOutcome | None = None
 
 
-def sign(secret: str, body: bytes, *, at: int) -> str:
-    """Write the signature header of a body sent at `at` (UTC seconds)."""
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
-
-
 def read_notice(body: bytes, signature: str, *, secret: str | None, at: int) -> PaymentNotice:
     """Verify a notice and read it.
 
@@ -62,19 +51,7 @@ def read_notice(body: bytes, signature: str, *, secret: str | None, at: int) -> 
             `bad_request` or `invalid` for a body that is not a notice.
 
     """
-    if secret is None:
-        raise Refused("unavailable", "No payment provider is configured.")
-    found = _SIGNATURE.fullmatch(signature.replace(" ", ""))
-    if found is None or abs(at - int(found[1])) > TOLERANCE_S:
-        raise Refused("bad_token", "The notice is not signed, or not now.")
-    if not hmac.compare_digest(sign(secret, body, at=int(found[1])), found[0]):
-        raise Refused("bad_token", "The notice's signature is wrong.")
-    try:
-        notice = msgspec.json.decode(body, type=_Notice)
-    except msgspec.ValidationError as error:
-        raise Refused("invalid", f"{error}.") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refused("bad_request") from error
+    notice = read_signed(_Notice, body, signature, secret=secret, at=at, whose="payment provider")
     outcome = notice.outcome or notice.state
     if outcome is None or outcome is not (notice.state or outcome):
         raise Refused("invalid", "outcome: say paid or failed, and only one of them.")
@@ -123,27 +100,51 @@ class HttpPayments:
             Refused: `unavailable` when the provider does not answer as it should.
 
         """
-        body = msgspec.json.encode(
-            {"order": order, "amount": amount, "title": title, "notice_url": self._notice_url()}
-        )
-        headers = {
-            "Content-Type": "application/json",
-            SIGNATURE_HEADER: sign(self._secret, body, at=self._now_ms() // 1000),
+        asked = {
+            "order": order,
+            "amount": amount,
+            "title": title,
+            "notice_url": self._notice_url(),
         }
+        answer = await self._post(f"{self._url}/payments", asked)
         try:
-            reply = await self._http.post(f"{self._url}/payments", content=body, headers=headers)
-            if not reply.is_success or len(reply.content) > ANSWER_BYTES_MAX:
-                raise self._refusal(f"status {reply.status_code}")
-            opened = msgspec.json.decode(reply.content, type=_Opened)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+            opened = msgspec.json.decode(answer, type=_Opened)
+        except msgspec.DecodeError as error:
             raise self._refusal(str(error)) from error
         if not opened.pay_url.startswith(("http://", "https://")):
             raise self._refusal("pay_url is not an http address")
         return Payment(id=opened.id, pay_url=opened.pay_url)
 
+    async def refund(self, refund: str, payment: str, amount: int) -> None:
+        """Give `amount` fen of a payment back; the same `refund` again is the same one.
+
+        Raises:
+            Refused: `unavailable` when the provider does not answer as it should.
+
+        """
+        await self._post(
+            f"{self._url}/payments/{quote(payment, safe='')}/refunds",
+            {"id": refund, "amount": amount},
+        )
+
     async def close(self) -> None:
         """Close the connections to the provider."""
         await self._http.aclose()
+
+    async def _post(self, url: str, asked: dict[str, Any]) -> bytes:
+        """Send a signed message; returns the body of a good answer."""
+        body = msgspec.json.encode(asked)
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE_HEADER: sign(self._secret, body, at=self._now_ms() // 1000),
+        }
+        try:
+            reply = await self._http.post(url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise self._refusal(str(error)) from error
+        if not reply.is_success or len(reply.content) > ANSWER_BYTES_MAX:
+            raise self._refusal(f"status {reply.status_code}")
+        return reply.content
 
     def _refusal(self, why: str) -> Refused:
         self._log.warning("payment_provider_failed", why=why)

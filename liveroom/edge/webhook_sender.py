@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from liveroom.domain.webhooks import Endpoint
-from liveroom.edge.payments import SIGNATURE_HEADER, sign
+from liveroom.edge.notices import SIGNATURE_HEADER, sign
 from liveroom.service.hooks import Outcome
 
 SEND_WITHIN_S: Final = 10.0

@@ -32,6 +32,7 @@ from liveroom.domain.events import (
     ProductPinned,
     QueueChanged,
     Recognised,
+    RefundMade,
     RitualPerformed,
     Sanctioned,
     Seated,
@@ -90,7 +91,7 @@ def present_product(product: ProductCard | None) -> Fields | None:
     if product is None:
         return None
     fields: Fields = {"id": product.id, "title": product.title, "price": product.price}
-    _add(fields, stock=product.stock)
+    _add(fields, stock=product.stock, was=product.was, ends_at=product.ends_at)
     return fields
 
 
@@ -135,6 +136,10 @@ def _order(fact: OrderPaid) -> Fields:
 
 
 def _receipt(fact: PaymentReceived) -> Fields:
+    return asdict(fact)
+
+
+def _refund(fact: RefundMade) -> Fields:
     return asdict(fact)
 
 
@@ -229,6 +234,7 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     RitualPerformed: _ritual,
     OrderPaid: _order,
     PaymentReceived: _receipt,
+    RefundMade: _refund,
     StageChanged: _stage,
     QueueChanged: _queue,
     MicChanged: _personal,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from liveroom.domain.actors import Actor
+from liveroom.domain.basket import Wanted
 from liveroom.domain.ids import ID_PATTERN, OrderId, ProductId, RoomId, UserId
 from liveroom.domain.orders import QUANTITY_MAX
 from liveroom.domain.refusals import Refused
@@ -107,8 +108,8 @@ async def _pin(self: "Asking", ask: Ask, given: PinArguments) -> object:
 
 
 async def _checkout(self: "Asking", ask: Ask, given: CheckoutArguments) -> object:
-    product = ProductId(given.product)
-    return await self.shopping.checkout(ask.actor, ask.room, product, given.quantity, ask.key)
+    wanted = [Wanted(product=ProductId(given.product), quantity=given.quantity)]
+    return await self.shopping.checkout(ask.actor, ask.room, wanted, ask.key)
 
 
 async def _cancel_checkout(self: "Asking", ask: Ask, given: OrderArguments) -> object:

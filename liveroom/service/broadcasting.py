@@ -127,8 +127,8 @@ class Broadcasting:
             started_at=at,
         )
         rooms.open_broadcast(tx, state.room.tenant, broadcast, state.counters)
-        if state.pin is not None:
-            explain(tx, _place(state, at), state.pin.id, broadcast.id, new_id=self._ports.new_id)
+        if state.pinned is not None:
+            explain(tx, _place(state, at), state.pinned.id, broadcast.id, new_id=self._ports.new_id)
         return broadcast
 
     def _go_away(self, tx: Transaction, room: RoomId, session: str, at: int) -> None:

@@ -1,23 +1,27 @@
 """Buying in the room: reserve, pay at the provider, become an order exactly once.
 
 The provider may answer twice, late or never: what is reserved either becomes an order or
-goes back on the shelf, whichever is written first.
+goes back on the shelf, whichever is written first. What is reserved are holds in the ledger:
+units of each product, and of a flash sale the buyer's allowance.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, insert, update
 
 from liveroom.domain.actors import Actor
+from liveroom.domain.basket import BasketLine, Wanted, basket_of, reservations
 from liveroom.domain.ids import OrderId, ProductId, RoomId
+from liveroom.domain.ledger import Bundle, Hold, HoldState, Transfer
 from liveroom.domain.members import may_pay
 from liveroom.domain.orders import (
     CHECKOUT_TTL_MS,
-    QUANTITY_MAX,
+    LINES_MAX,
     Checkout,
     CheckoutState,
     OrderDraft,
-    OrderLine,
     OrderReceipt,
     Product,
     check_amount,
@@ -30,15 +34,11 @@ from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice, PaymentOutcome
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
-from liveroom.store import keys, members, shop
+from liveroom.store import holds, keys, members, posting, refunds, shop
 from liveroom.store.port import Transaction
 from liveroom.store.tables import checkouts
 
 _log = logger(__name__)
-
-
-def _line_of(row: Row[Any]) -> OrderLine:
-    return OrderLine(product=row.product, quantity=row.quantity, unit_price=row.unit_price)
 
 
 class Checkouts:
@@ -53,59 +53,50 @@ class Checkouts:
         self._ordering = ordering
 
     async def open(
-        self, actor: Actor, room: RoomId, product: ProductId, quantity: int, key: str
+        self, actor: Actor, room: RoomId, wanted: Sequence[Wanted], key: str
     ) -> Checkout:
         """Reserve stock at the server's price and open a payment.
 
         Raises:
             Refused: `forbidden`, `anonymous`, `age_unconfirmed`, `invalid`, `no_such_product`,
-                `out_of_stock`, `idempotency_mismatch`, `unavailable` (nothing is reserved then).
+                `out_of_stock`, `limit_reached`, `idempotency_mismatch`, `unavailable` (nothing
+                is reserved then).
 
         """
         require(actor, CUSTOMERS)
         actor, door = await self._access.enter(actor, room)
         require_name(actor)
-        check_amount("quantity", quantity, least=1, most=QUANTITY_MAX)
+        check_amount("lines", len(wanted), least=1, most=LINES_MAX)
         at = self._ports.now_ms()
 
         def effect(tx: Transaction) -> str:
-            return self._reserve(tx, actor, door, product, quantity, at)
+            may_pay(actor, members.guest(tx, door.tenant, None, actor.user).member.age_band)
+            return self._reserve(tx, actor, door, wanted, at)
 
         def command(tx: Transaction) -> keys.Outcome:
             scope = keys.Scope(tenant=door.tenant, command="checkout", subject=actor.user, key=key)
-            asked = {"room": room, "product": product, "quantity": quantity}
+            asked = {"room": room, "wanted": list(wanted)}
             return keys.once(tx, scope, command=asked, at=at, answer_type=str, effect=effect)
 
         order = OrderId((await self._ports.store.run(command)).unwrap())
         return await self._with_payment(order)
 
     def _reserve(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        door: Door,
-        product: ProductId,
-        quantity: int,
-        at: int,
+        self, tx: Transaction, actor: Actor, door: Door, wanted: Sequence[Wanted], at: int
     ) -> str:
-        may_pay(actor, members.guest(tx, door.tenant, None, actor.user).member.age_band)
-        found = shop.find_product(tx, door.tenant, product)
-        if found is None:
-            raise Refused("no_such_product")
-        line = OrderLine(product=product, quantity=quantity, unit_price=found.price)
-        amount = total_of([line])
-        shop.take_stock(tx, door.tenant, [line])
+        known = _products(tx, door, wanted)
+        lines = basket_of(wanted, known, at=at)
+        amount = total_of([line.ordered for line in lines])
         order = self._ports.new_id()
+        drafts = reservations(lines, known, order=order, user=actor.user, at=at)
+        holds.reserve(tx, door.tenant, drafts, at=at)
         tx.execute(
             insert(checkouts).values(
                 order_id=order,
                 tenant=door.tenant,
                 room=door.room,
                 member=actor.user,
-                product=product,
-                title=found.title,
-                quantity=quantity,
-                unit_price=found.price,
+                lines=msgspec.json.encode(lines).decode(),
                 amount=amount,
                 state=CheckoutState.PENDING,
                 created_at=at,
@@ -124,11 +115,10 @@ class Checkouts:
         if row.state != CheckoutState.PENDING:
             raise Refused("unavailable", "The payment could not be opened; buy again.")
         try:
-            payment = await self._ports.payments.create(order, row.amount, row.title)
+            title = lines_of(row)[0].title
+            payment = await self._ports.payments.create(order, row.amount, title)
         except Refused:
-            await self._ports.store.run(
-                lambda tx: _give_back(tx, row, after=CheckoutState.CANCELLED)
-            )
+            await self._give_back(row, after=CheckoutState.CANCELLED)
             raise
 
         def keep(tx: Transaction) -> Row[Any]:
@@ -147,15 +137,17 @@ class Checkouts:
         tenant = await self._access.tenant(actor)
         if row is None or row.member != actor.user or row.tenant != tenant:
             raise Refused("no_such_order")
-        return await self._ports.store.run(
-            lambda tx: _give_back(tx, row, after=CheckoutState.CANCELLED)
-        )
+        return await self._give_back(row, after=CheckoutState.CANCELLED)
+
+    async def _give_back(self, row: Row[Any], *, after: CheckoutState) -> bool:
+        at = self._ports.now_ms()
+        return await self._ports.store.run(lambda tx: _give_back(tx, row, after=after, at=at))
 
     async def settled(self, notice: PaymentNotice) -> OrderReceipt | None:
         """Turn a paid checkout into an order, once; None when nothing was ordered.
 
         A payment that comes after its reservation ended is still honoured if there is stock,
-        else the checkout is `late`: the money is to be given back, and stays so.
+        else the checkout is `late`, and its refund is due.
         """
         at = self._ports.now_ms()
         receipt, row = await self._ports.store.run(lambda tx: self._settle(tx, notice, at))
@@ -176,44 +168,52 @@ class Checkouts:
             assert known is not None, notice.order
             return shop.receipt_of(known), row
         if notice.outcome is PaymentOutcome.FAILED:
-            _give_back(tx, row, after=CheckoutState.CANCELLED)
+            _give_back(tx, row, after=CheckoutState.CANCELLED, at=at)
             return None, row
         if state is CheckoutState.LATE:  # the refund may be under way: repeated, it is no order
             return None, row
-        if state is not CheckoutState.PENDING and not self._take_again(tx, row, state):
+        if state is CheckoutState.PENDING and row.expires_at <= at:
+            _give_back(tx, row, after=CheckoutState.EXPIRED, at=at)
+            state = CheckoutState.EXPIRED
+        if state is CheckoutState.PENDING:
+            _hand_over(tx, row, at=at)
+        elif not self._take_again(tx, row, state, at):
             return None, row
         shop.move_checkout(tx, notice.order, before=state, after=CheckoutState.PAID)
         return self._order(tx, row, at), row
 
     @staticmethod
-    def _take_again(tx: Transaction, row: Row[Any], state: CheckoutState) -> bool:
+    def _take_again(tx: Transaction, row: Row[Any], state: CheckoutState, at: int) -> bool:
+        """Take what was reserved once more; when it is gone, have the money sent back."""
         savepoint = tx.begin_nested()
         try:
-            shop.take_stock(tx, row.tenant, [_line_of(row)])
+            _take_anew(tx, row, at=at)
         except Refused:
             savepoint.rollback()
             shop.move_checkout(tx, row.order_id, before=state, after=CheckoutState.LATE)
+            refunds.add(
+                tx, row.tenant, f"{row.order_id}/late", row.order_id, row.amount,
+                payment=row.payment, reason="sold out before it was paid", actor="", at=at,
+            )  # fmt: skip
             _log.warning("paid after its stock was gone: refund due", order=row.order_id)
             return False
         savepoint.commit()
         return True
 
     def _order(self, tx: Transaction, row: Row[Any], at: int) -> OrderReceipt:
+        lines = lines_of(row)
         draft = OrderDraft(
             id=row.order_id,
             user=row.member,
-            lines=(_line_of(row),),
+            lines=tuple(line.ordered for line in lines),
             paid_at=at,
             room=row.room,
         )
-        current = shop.find_product(tx, row.tenant, row.product)
-        bought = Product(
-            id=row.product,
-            title=row.title,
-            price=row.unit_price,
-            category=current.category if current else None,
-        )
-        return self._ordering.record(tx, row.tenant, draft, [bought], at=at, receipt_to_buyer=True)
+        bought = [
+            Product(id=line.product, title=line.title, price=line.worth, category=line.category)
+            for line in lines
+        ]
+        return self._ordering.record(tx, row.tenant, draft, bought, at=at, receipt_to_buyer=True)
 
     async def expire(self) -> int:
         """Return what nobody paid for in time to the shelf; returns how many checkouts."""
@@ -223,16 +223,64 @@ class Checkouts:
             count = 0
             for order in shop.overdue(tx, at=at):
                 row = shop.find_checkout(tx, order, lock=True)
-                count += row is not None and _give_back(tx, row, after=CheckoutState.EXPIRED)
+                expired = CheckoutState.EXPIRED
+                count += row is not None and _give_back(tx, row, after=expired, at=at)
             return count
 
         return await self._ports.store.run(command)
 
 
-def _give_back(tx: Transaction, row: Row[Any], *, after: CheckoutState) -> bool:
+def lines_of(row: Row[Any]) -> list[BasketLine]:
+    """Read what a checkout is for."""
+    return msgspec.json.decode(row.lines, type=list[BasketLine])
+
+
+def _products(tx: Transaction, door: Door, wanted: Sequence[Wanted]) -> dict[ProductId, Product]:
+    """Read what is wanted, and what comes with it as a gift."""
+    found = shop.find_products(tx, door.tenant, {one.product for one in wanted})
+    given = {product.gift.product for product in found.values() if product.gift is not None}
+    gifts = shop.find_products(tx, door.tenant, given - set(found)) if given else {}
+    return {**found, **gifts}
+
+
+def _holds_of(tx: Transaction, row: Row[Any]) -> list[Hold]:
+    """Find the holds of a checkout that have not ended."""
+    ids = sorted({id for line in lines_of(row) for id in line.holds(row.order_id)})
+    found = [holds.find(tx, row.tenant, id) for id in ids]
+    return [hold for hold in found if hold is not None and hold.state is HoldState.HELD]
+
+
+def _hand_over(tx: Transaction, row: Row[Any], *, at: int) -> None:
+    for hold in _holds_of(tx, row):
+        draft = hold.draft
+        to = [(line.goes_to(draft.account), draft.amount) for line in lines_of(row)
+              if draft.id in line.holds(row.order_id)][:1]  # fmt: skip
+        holds.capture(tx, row.tenant, draft.id, to, cause="sold", ref=row.order_id, at=at)
+
+
+def _take_anew(tx: Transaction, row: Row[Any], *, at: int) -> None:
+    lines = lines_of(row)
+    ordered = [line.ordered for line in lines]
+    bought = shop.bought_of(tx, row.tenant, ordered)
+    shop.take_stock(tx, row.tenant, ordered, bought, order=row.order_id, at=at)
+    allowances = [
+        Transfer(allowance, line.goes_to(allowance), line.quantity)
+        for line in lines
+        if (allowance := line.allowance(row.member)) is not None
+    ]
+    if allowances:
+        bundle = Bundle(
+            id=f"{row.order_id}/allowed", cause="sold", ref=row.order_id,
+            transfers=tuple(allowances),
+        )  # fmt: skip
+        posting.post_bundle(tx, row.tenant, bundle, at=at)
+
+
+def _give_back(tx: Transaction, row: Row[Any], *, after: CheckoutState, at: int) -> bool:
     moved = shop.move_checkout(tx, row.order_id, before=CheckoutState.PENDING, after=after)
     if moved:
-        shop.return_stock(tx, row.tenant, row.product, row.quantity)
+        for hold in _holds_of(tx, row):
+            holds.release(tx, row.tenant, hold.draft.id, ref=row.order_id, at=at)
     return moved
 
 

@@ -6,15 +6,20 @@ from typing import Final
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.parcelling import Parcelling
 from liveroom.service.ports import Ports
 from liveroom.service.recognising import Recognising
+from liveroom.service.refunding import Refunding
 from liveroom.service.shopping import Shopping
 from liveroom.service.staging import Staging
 from liveroom.service.talking import Talking
-from liveroom.store import keys, moderation, tickets, webhooks
+from liveroom.store import holds, keys, moderation, reversing, tickets, webhooks
 from liveroom.store.port import Transaction
 
 CHECKOUTS_EVERY_MS: Final = 5_000
+REFUNDS_EVERY_MS: Final = 2_000
+LEDGER_EVERY_MS: Final = 10_000
+PARCELS_EVERY_MS: Final = 60_000
 HOSTS_EVERY_MS: Final = 30_000
 ORPHANS_EVERY_MS: Final = 3_000
 PURGE_EVERY_MS: Final = 10 * 60 * 1000
@@ -33,6 +38,8 @@ class Housekeeping:
         shopping: Shopping,
         broadcasting: Broadcasting,
         staging: Staging,
+        refunding: Refunding,
+        parcelling: Parcelling,
     ) -> None:
         self._ports = ports
         self._always: tuple[Callable[[], Awaitable[None]], ...] = (
@@ -42,6 +49,9 @@ class Housekeeping:
         )
         self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
             (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),
+            (REFUNDS_EVERY_MS, refunding.send_due),
+            (LEDGER_EVERY_MS, self.expire),
+            (PARCELS_EVERY_MS, parcelling.guard),
             (HOSTS_EVERY_MS, broadcasting.end_abandoned),
             (ORPHANS_EVERY_MS, broadcasting.sweep),
             (PURGE_EVERY_MS, self.purge),
@@ -65,6 +75,16 @@ class Housekeeping:
             await work()
         except Refused as refused:
             _log.warning("housekeeping put off", why=refused.why)
+
+    async def expire(self) -> None:
+        """End holds and lots whose time has passed."""
+        at = self._ports.now_ms()
+
+        def command(tx: Transaction) -> None:
+            holds.expire_due(tx, at=at)
+            reversing.expire_lots(tx, new_id=self._ports.new_id, at=at)
+
+        await self._ports.store.run(command)
 
     async def purge(self) -> None:
         """Forget answers, tickets, sanctions and reports that count no more."""

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from liveroom.domain.events import Fact, LevelReached, OrderPaid, PaymentReceived
 from liveroom.domain.ids import TenantId
 from liveroom.domain.orders import OrderDraft, OrderReceipt, Product, total_of
+from liveroom.domain.parcels import Parcel, ParcelState
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rituals import ritual_for
 from liveroom.domain.tiers import tier_of
 from liveroom.service.hooks import write_page
 from liveroom.service.ports import Ports
-from liveroom.store import journal, keys, members, rooms, shop, webhooks
+from liveroom.store import journal, keys, members, parcels, rooms, shop, webhooks
 from liveroom.store.journal import Place
 from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
@@ -33,12 +34,17 @@ class Ordering:
         bought: Sequence[Product],
         *,
         at: int,
+        takes_stock: bool = False,
         receipt_to_buyer: bool = False,
     ) -> OrderReceipt:
-        """Write an order whose stock is taken already; with a room it fires there."""
+        """Write an order, and with a room fire there.
+
+        `takes_stock` takes it off the shelves too, as late as possible: the shelf of what is
+        on sale is a lock that all its buyers share, as is the room's counter after it.
+        """
         total = total_of(draft.lines)
         members.ensure(tx, tenant, draft.user, at=at)
-        spent = members.note_purchase(tx, tenant, draft.user, total)
+        spent, orders = members.note_purchase(tx, tenant, draft.user, total)
         nth = members.nth_order(tx, tenant, draft.room, draft.user) if draft.room else 0
         room = rooms.find(tx, draft.room) if draft.room else None
         tier = tier_of(spent, self._ports.policy.thresholds)
@@ -55,6 +61,10 @@ class Ordering:
         )
         if not is_new:
             raise Refused("exists")
+        if draft.room is not None:
+            self._pack(tx, tenant, draft, bought, first=orders == 1, at=at)
+        if takes_stock:
+            shop.take_stock(tx, tenant, draft.lines, bought, order=draft.id, at=at)
         if room is not None:
             before = tier_of(spent - total, self._ports.policy.thresholds)
             if before is not tier:
@@ -70,6 +80,29 @@ class Ordering:
         for endpoint in webhooks.of_shop(tx, place.tenant):
             if endpoint.wants(level.KIND) and endpoint.room in (None, place.room):
                 write_page(tx, endpoint, place.room, [event], id=new_id(), at=place.at)
+
+    def _pack(
+        self,
+        tx: Transaction,
+        tenant: TenantId,
+        draft: OrderDraft,
+        bought: Sequence[Product],
+        *,
+        first: bool,
+        at: int,
+    ) -> None:
+        """Open the order's parcel, with the promise when it leaves."""
+        parcel = Parcel(
+            id=self._ports.new_id(),
+            member=draft.user,
+            title=bought[0].title,
+            state=ParcelState.WAITING,
+            promised_at=at + self._ports.policy.ship_within_ms,
+            created_at=at,
+            order=draft.id,
+            first=first,
+        )
+        parcels.add(tx, tenant, parcel)
 
     def _fire(
         self,

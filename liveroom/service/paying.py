@@ -36,15 +36,28 @@ class PaymentNotice:
     outcome: PaymentOutcome = PaymentOutcome.PAID
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundNotice:
+    """A verified word on a refund that we asked for, by the id we gave it."""
+
+    refund: str
+    done: bool
+
+
 class PaymentProvider(Protocol):
-    """Opens payments.
+    """Opens payments and gives money back.
 
     `create` is idempotent by order: asked again for the same order it returns the same
-    payment. It raises `Refused("unavailable")` when the provider cannot be reached.
+    payment. `refund` is idempotent by its id. Both raise `Refused("unavailable")` when the
+    provider cannot be reached.
     """
 
     async def create(self, order: OrderId, amount: int, title: str) -> Payment:
         """Open a payment of `amount` fen for an order."""
+        ...
+
+    async def refund(self, refund: str, payment: str, amount: int) -> None:
+        """Give `amount` fen of a payment back."""
         ...
 
 
@@ -53,4 +66,8 @@ class NoPayments:
 
     async def create(self, order: OrderId, amount: int, title: str) -> Payment:
         """Refuse: there is nobody who could take money."""
+        raise Refused("unavailable", "No payment provider is configured.")
+
+    async def refund(self, refund: str, payment: str, amount: int) -> None:
+        """Refuse: there is nobody who could give money back."""
         raise Refused("unavailable", "No payment provider is configured.")

@@ -7,6 +7,7 @@ from typing import Protocol
 from liveroom.bus.port import Alone, Bus, Company
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import NewId, RoomId
+from liveroom.domain.parcels import SHIP_WITHIN_MS
 from liveroom.domain.recognition import QueuePolicy
 from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
 from liveroom.service.hooks import Sender
@@ -45,13 +46,14 @@ class Policy:
     """What an operator may change.
 
     The gift split in shares, tier thresholds, the host's queue, which levels wait for the mic
-    before all others.
+    before all others, until when parcels are promised to leave.
     """
 
     host_share: int = 70
     platform_share: int = 30
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     queue: QueuePolicy = field(default_factory=QueuePolicy)
+    ship_within_ms: int = SHIP_WITHIN_MS
     first_on_mic: frozenset[Tier] = frozenset({Tier.DIAMOND})
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from liveroom.domain.actors import Actor
+from liveroom.domain.basket import card_of
 from liveroom.domain.events import ProductCard
 from liveroom.domain.ids import BroadcastId, RoomId, TenantId
 from liveroom.domain.recordings import (
@@ -117,7 +118,7 @@ class Replays:
                 parts = parts_of(segment, takes.get(segment.broadcast, ()), now=now)
                 product = shop.find_product(tx, tenant, segment.product) if parts else None
                 if product is not None:
-                    found[segment.product] = Explanation(segment, shop.card_of(product), parts)
+                    found[segment.product] = Explanation(segment, card_of(product, at=now), parts)
             return list(found.values())
 
         return await self._ports.store.run(command)

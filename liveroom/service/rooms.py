@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from liveroom.domain.actors import Actor, Role
+from liveroom.domain.basket import card_of
 from liveroom.domain.events import Event
 from liveroom.domain.ids import DEFAULT_TENANT, RoomId, UserId
 from liveroom.domain.moderation import Bar
@@ -179,7 +180,7 @@ class Rooms:
         likes = max(state.counters.likes, self._heard.likes(room))
         return Snapshot(
             stage=state.stage.slots,
-            pin=state.pin,
+            pin=card_of(state.pinned, at=self._ports.now_ms()) if state.pinned else None,
             rounds=(),
             texts=self._heard.texts(room),
             counters=replace(state.counters, likes=likes),

@@ -17,9 +17,11 @@ from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
 from liveroom.service.ordering import Ordering
+from liveroom.service.parcelling import Parcelling
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
 from liveroom.service.recognising import Recognising
+from liveroom.service.refunding import Refunding
 from liveroom.service.relay import Relay
 from liveroom.service.replays import Replays
 from liveroom.service.reviewing import Reviewing
@@ -49,6 +51,8 @@ class Services:
     gifting: Gifting
     recognising: Recognising
     shopping: Shopping
+    refunding: Refunding
+    parcelling: Parcelling
     members: Members
     tickets: Tickets
     asking: Asking
@@ -112,6 +116,8 @@ def build_services(ports: Ports) -> Services:
     delivering = Delivering(ports)
     ports.bus.subscribe_all(delivering.hear)
     shopping = Shopping(ports, access, profiles, Ordering(ports))
+    refunding = Refunding(ports, access, profiles)
+    parcelling = Parcelling(ports, access)
     members = Members(ports, access, profiles)
     numbers = Numbers(ports, access, talking)
     rooms = Rooms(ports, access, heard, broadcasting, standing)
@@ -122,6 +128,8 @@ def build_services(ports: Ports) -> Services:
         gifting=gifting,
         recognising=recognising,
         shopping=shopping,
+        refunding=refunding,
+        parcelling=parcelling,
         members=members,
         tickets=Tickets(ports, access),
         asking=Asking(
@@ -144,7 +152,9 @@ def build_services(ports: Ports) -> Services:
         broadcasting=broadcasting,
         staging=staging,
         directing=Directing(ports.store, ports.media),
-        housekeeping=Housekeeping(ports, talking, recognising, shopping, broadcasting, staging),
+        housekeeping=Housekeeping(
+            ports, talking, recognising, shopping, broadcasting, staging, refunding, parcelling
+        ),
         relay=Relay(ports.store, ports.bus),
         replays=Replays(ports, access, ports.node),
     )

@@ -1,6 +1,9 @@
 """Products, the pin, and paid orders that the shop's backend reports."""
 
+from collections.abc import Sequence
+
 from liveroom.domain.actors import Actor
+from liveroom.domain.basket import Wanted, card_of
 from liveroom.domain.events import ProductCard, ProductPinned
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId
 from liveroom.domain.orders import (
@@ -41,7 +44,11 @@ class Shopping:
         require(actor, MERCHANTS)
         check_product(product)
         tenant, at = await self._access.tenant(actor), self._ports.now_ms()
-        await self._ports.store.run(lambda tx: shop.put_product(tx, tenant, product, at=at))
+
+        def put(tx: Transaction) -> None:
+            shop.put_product(tx, tenant, product, new_id=self._ports.new_id, at=at)
+
+        await self._ports.store.run(put)
         return product
 
     async def products(self, tenant: TenantId) -> list[Product]:
@@ -66,7 +73,7 @@ class Shopping:
             found = shop.find_product(tx, door.tenant, product) if product else None
             if product and found is None:
                 raise Refused("no_such_product")
-            card = shop.card_of(found) if found else None
+            card = card_of(found, at=place.at) if found else None
             rooms.set_pin(tx, room, product)
             going = rooms.broadcast_of(tx, room)
             explain(tx, place, product, going, new_id=self._ports.new_id)
@@ -94,8 +101,8 @@ class Shopping:
                 if known.fingerprint != keys.fingerprint_of(draft):
                     raise Refused("exists")
                 return shop.receipt_of(known)
-            bought = shop.take_stock(tx, tenant, draft.lines)
-            return self._ordering.record(tx, tenant, draft, bought, at=at)
+            bought = shop.bought_of(tx, tenant, draft.lines)
+            return self._ordering.record(tx, tenant, draft, bought, at=at, takes_stock=True)
 
         def command(tx: Transaction) -> keys.Outcome:
             scope = keys.Scope(tenant=tenant, command="order", subject="", key=key)
@@ -108,10 +115,10 @@ class Shopping:
         return receipt
 
     async def checkout(
-        self, actor: Actor, room: RoomId, product: ProductId, quantity: int, key: str
+        self, actor: Actor, room: RoomId, wanted: Sequence[Wanted], key: str
     ) -> Checkout:
         """Reserve stock at the server's price and open a payment."""
-        return await self._checkouts.open(actor, room, product, quantity, key)
+        return await self._checkouts.open(actor, room, wanted, key)
 
     async def cancel(self, actor: Actor, order: OrderId) -> bool:
         """Give a pending checkout up; False when it was not pending any more."""

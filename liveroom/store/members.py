@@ -131,14 +131,23 @@ def change(tx: Transaction, tenant: TenantId, user: UserId, values: Mapping[str,
         tx.execute(mine.values(**values))
 
 
-def note_purchase(tx: Transaction, tenant: TenantId, user: UserId, total: int) -> int:
-    """Add a paid order to a member's lifetime; returns what they have spent in all."""
+def note_purchase(tx: Transaction, tenant: TenantId, user: UserId, total: int) -> tuple[int, int]:
+    """Add a paid order to a member's lifetime; returns what they spent and how many orders."""
     counted = (
         update(members)
         .where(members.c.tenant == tenant, members.c.id == user)
         .values(spent=members.c.spent + total, orders=members.c.orders + 1)
     )
-    return int(tx.execute(counted.returning(members.c.spent)).scalar_one())
+    spent, orders = tx.execute(counted.returning(members.c.spent, members.c.orders)).one()
+    return spent, orders
+
+
+def note_refund(
+    tx: Transaction, tenant: TenantId, user: UserId, amount: int, *, whole: bool
+) -> None:
+    """Take a refund off a member's lifetime; ordinals in rooms are never given again."""
+    mine = update(members).where(members.c.tenant == tenant, members.c.id == user)
+    tx.execute(mine.values(spent=members.c.spent - amount, orders=members.c.orders - int(whole)))
 
 
 def nth_order(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> int:

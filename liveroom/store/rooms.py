@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
-from liveroom.domain.events import Asked, ProductCard, Slot
+from liveroom.domain.events import Asked, Slot
 from liveroom.domain.ids import BroadcastId, RoomId, TenantId
+from liveroom.domain.orders import Product
 from liveroom.domain.rooms import Broadcast, Counters, Phase, Report, Room
 from liveroom.domain.seats import Call, Stage
 from liveroom.store import shop
@@ -29,7 +30,7 @@ class RoomState:
     epoch: str
     n: int
     stage: Stage
-    pin: ProductCard | None
+    pinned: Product | None
     counters: Counters
 
 
@@ -73,13 +74,12 @@ def state(tx: Transaction, room: RoomId, *, lock: bool = False) -> RoomState | N
     row = tx.execute(_STATE, {"of_room": room}).first()
     if row is None:
         return None
-    product = shop.find_product(tx, row.tenant, row.pin) if row.pin else None
     return RoomState(
         room=_room_of(row),
         epoch=row.epoch,
         n=row.n,
         stage=_stage_of(row),
-        pin=shop.card_of(product) if product else None,
+        pinned=shop.find_product(tx, row.tenant, row.pin) if row.pin else None,
         counters=_counters_of(row),
     )
 

@@ -28,7 +28,7 @@ async def test_an_evening(url: str) -> None:
         await services.talking.like(viewer(), ROOM, 5)
         await services.gifting.give(viewer(), ROOM, "rocket", 1, "g1")
         for key in ("c1", "c2"):
-            checkout = await services.shopping.checkout(viewer(), ROOM, ProductId("p1"), 1, key)
+            checkout = await house.check_out(key=key)
             notice = PaymentNotice(
                 payment=checkout.payment, order=checkout.order, amount=checkout.amount
             )

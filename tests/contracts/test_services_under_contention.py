@@ -50,10 +50,7 @@ async def test_fifty_checkouts_of_twenty_reserve_exactly_twenty(house: House) ->
     for i in range(CLIENTS):
         await house.make_member(f"u{i}")
     results = await asyncio.gather(
-        *(
-            house.services.shopping.checkout(viewer(f"u{i}"), ROOM, "p1", 1, "k")
-            for i in range(CLIENTS)
-        ),
+        *(house.check_out(f"u{i}") for i in range(CLIENTS)),
         return_exceptions=True,
     )
     assert sum(not isinstance(result, BaseException) for result in results) == STOCK
@@ -97,7 +94,7 @@ async def test_gifts_of_many_to_one_host_all_arrive_and_sum_to_zero(house: House
 async def test_a_payment_told_many_times_at_once_is_one_order(house: House) -> None:
     await house.make_product(stock=5)
     await house.make_member("u1")
-    checkout = await house.services.shopping.checkout(viewer("u1"), ROOM, "p1", 2, "k")
+    checkout = await house.check_out("u1", ("p1", 2))
     notice = PaymentNotice(payment=checkout.payment, order=checkout.order, amount=checkout.amount)
     receipts = await asyncio.gather(
         *(house.services.shopping.payment_settled(notice) for _ in range(8))

@@ -381,13 +381,16 @@ async def test_an_audit_finds_what_was_falsified(store: Store) -> None:
 
 async def test_the_last_unit_is_sold_once(store: Store) -> None:
     product = Product(id=ProductId("p1"), title="t", price=1, stock=3)
-    await store.run(lambda tx: shop.put_product(tx, TENANT, product, at=1))
+    await store.run(lambda tx: shop.put_product(tx, TENANT, product, new_id=new_id, at=1))
     line = OrderLine(product=product.id, quantity=1, unit_price=1)
+
+    def take(order: str) -> Any:
+        return lambda tx: shop.take_stock(tx, TENANT, [line], [product], order=order, at=1)
+
     results = await asyncio.gather(
-        *(store.run(lambda tx: shop.take_stock(tx, TENANT, [line])) for _ in range(10)),
-        return_exceptions=True,
+        *(store.run(take(f"o{i}")) for i in range(10)), return_exceptions=True
     )
-    assert sum(isinstance(result, list) for result in results) == 3
+    assert sum(result is None for result in results) == 3
     left = await store.run(lambda tx: shop.find_product(tx, TENANT, product.id))
     assert left is not None
     assert left.stock == 0

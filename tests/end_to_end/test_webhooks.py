@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from liveroom.edge.payments import sign
+from liveroom.edge.notices import sign
 from tests.server import environment_for, running
 from tests.waiting import wait_until
 

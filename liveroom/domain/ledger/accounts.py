@@ -6,6 +6,7 @@ SHORT_OF: dict[str, str] = {
     "coins": "not_enough_coins",
     "points": "not_enough_points",
     "coupon": "used_up",
+    "flash": "limit_reached",
 }
 """The refusal when an account would fall below its floor, by kind of unit; else `out_of_stock`."""
 

@@ -11,6 +11,7 @@
 | `issuer:UNIT:issued` | none or -cap | the other side of what was issued: the liability |
 | `breakage:UNIT:expired` | none | what ended unspent |
 | `shop:stock/P:shelf` | 0 | units of a product for sale; `shelf-reserved` those in checkouts |
+| `user:U:flash/P:sale-T` | -most | what of a flash sale somebody has had |
 | `shop:stock/P:sold`, `supplier:stock/P:supplied` | none | where they went and came from |
 """
 
@@ -19,6 +20,7 @@ from liveroom.domain.ledger.accounts import Account, unit_of
 
 COINS = "coins"
 STOCK = "stock"
+FLASH = "flash"
 
 PLATFORM = Account("platform", COINS, "fee")
 ISSUER = Account("issuer", COINS, "issued")
@@ -55,6 +57,16 @@ def available_of(host: str) -> Account:
 def shelf_of(product: str) -> Account:
     """Name a product's units for sale."""
     return Account("shop", unit_of(STOCK, product), "shelf", floor=0)
+
+
+def allowance_of(user: UserId, product: str, *, since: int, most: int) -> Account:
+    """Name how many of a flash sale somebody may have; what they have is its negative."""
+    return Account(f"user:{user}", unit_of(FLASH, product), f"sale-{since}", floor=-most)
+
+
+def allowed_of(product: str) -> Account:
+    """Name the other side of all allowances of a product's flash sales."""
+    return Account("shop", unit_of(FLASH, product), "allowed")
 
 
 def sold_of(product: str) -> Account:

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from liveroom.domain.basket import Wanted, card_of
 from liveroom.domain.ids import OrderId, ProductId, RoomId, UserId
 from liveroom.domain.orders import (
     AMOUNT_MAX,
@@ -13,10 +14,14 @@ from liveroom.domain.orders import (
     PRICE_MAX,
     QUANTITY_MAX,
     STOCK_MAX,
+    TIME_MAX,
+    Flash,
+    GiftOffer,
     OrderDraft,
     OrderLine,
     Product,
 )
+from liveroom.domain.refusals import Refused
 from liveroom.edge.api.access import find_room, owned
 from liveroom.edge.api.table import (
     ANYONE,
@@ -38,17 +43,33 @@ from liveroom.protocol.present import present_product
 
 COUPONS_MAX = 20
 POINTS_MAX = 10**9
-TIME_MAX = 4_102_444_800_000
-"""Year 2100 in UTC milliseconds: a later time is a mistake in its unit."""
 
 Price = Annotated[int, Meta(ge=1, le=PRICE_MAX)]
 Stock = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
+Time = Annotated[int, Meta(ge=0, le=TIME_MAX)]
 Total = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
 
 
+class FlashBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A flash sale from `starts_at` until before `ends_at` (UTC milliseconds)."""
+
+    price: Price
+    starts_at: Time
+    ends_at: Time
+    per_user: Quantity | None = None
+
+
+class GiftBody(msgspec.Struct, frozen=True, kw_only=True):
+    """With every `buy` units come `get` of another product."""
+
+    product: Id
+    buy: Quantity = 1
+    get: Quantity = 1
+
+
 class ProductBody(msgspec.Struct, frozen=True, kw_only=True):
-    """A product; `price` in fen, `stock` null = unlimited."""
+    """A product; `price` in fen, `stock` null = unlimited, `room_price` in the shop's rooms."""
 
     id: Id
     title: Title
@@ -56,12 +77,33 @@ class ProductBody(msgspec.Struct, frozen=True, kw_only=True):
     stock: Stock | None = None
     category: Name | None = None
     image: Url | None = None
+    room_price: Price | None = None
+    flash: FlashBody | None = None
+    gift: GiftBody | None = None
+
+
+class ProductShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A product as a room sells it now: `was` = the list price where the room's is lower.
+
+    `ends_at` is the end of the flash sale that is on, `flash` the one that is on or to come.
+    """
+
+    id: str
+    title: str
+    price: Total
+    stock: Number | UnsetType | None = UNSET
+    category: str | UnsetType = UNSET
+    image: str | UnsetType = UNSET
+    was: Total | UnsetType = UNSET
+    ends_at: Number | UnsetType = UNSET
+    flash: FlashBody | UnsetType = UNSET
+    gift: GiftBody | UnsetType = UNSET
 
 
 class ProductList(msgspec.Struct, frozen=True, kw_only=True):
     """What is sold in a room."""
 
-    products: list[ProductBody]
+    products: list[ProductShown]
 
 
 class PinBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,15 +115,19 @@ class PinBody(msgspec.Struct, frozen=True, kw_only=True):
 class PinShown(msgspec.Struct, frozen=True, kw_only=True):
     """The pinned product, null when none is."""
 
-    product: ProductBody | None
+    product: ProductShown | None
 
 
 class LineBody(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of an order; `unit_price` in fen."""
+    """One line of an order; `unit_price` in fen, 0 for a gift.
+
+    `gift_of` is the place in the list, from 0, of the line that it came with.
+    """
 
     product: Id
     quantity: Quantity
-    unit_price: Price
+    unit_price: Annotated[int, Meta(ge=0, le=PRICE_MAX)]
+    gift_of: Annotated[int, Meta(ge=0, lt=LINES_MAX)] | None = None
 
 
 class OrderBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,11 +153,19 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
 
 
-class CheckoutBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy of the room's shelf, at the server's price."""
+class WantedBody(msgspec.Struct, frozen=True, kw_only=True):
+    """So many of a product."""
 
     product: Id
     quantity: Quantity = 1
+
+
+class CheckoutBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What to buy of the room's shelf, at the server's price: one product, or `lines`."""
+
+    product: Id | None = None
+    quantity: Quantity = 1
+    lines: Annotated[list[WantedBody], Meta(min_length=1, max_length=LINES_MAX)] | None = None
 
 
 class CheckoutShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +188,17 @@ def _shown(product: Product) -> dict[str, Any]:
     return {key: value for key, value in asdict(product).items() if value is not None}
 
 
+def _in_room(product: Product, *, at: int) -> dict[str, Any]:
+    """Show a product at the price it has in a room now."""
+    shown = _shown(product)
+    shown.pop("room_price", None)
+    if product.flash is not None and product.flash.ends_at <= at:
+        del shown["flash"]
+    card = present_product(card_of(product, at=at))
+    assert card is not None
+    return shown | card
+
+
 async def put_product(call: Call, body: ProductBody) -> dict[str, Any]:
     """Create a product or replace it."""
     product = Product(
@@ -143,6 +208,9 @@ async def put_product(call: Call, body: ProductBody) -> dict[str, Any]:
         stock=body.stock,
         category=body.category,
         image=body.image,
+        room_price=body.room_price,
+        flash=None if body.flash is None else Flash(**msgspec.structs.asdict(body.flash)),
+        gift=None if body.gift is None else GiftOffer(**msgspec.structs.asdict(body.gift)),
     )
     return _shown(await call.backend.services.shopping.put_product(call.bearer(), product))
 
@@ -150,7 +218,8 @@ async def put_product(call: Call, body: ProductBody) -> dict[str, Any]:
 async def list_products(call: Call) -> dict[str, Any]:
     """List what is sold in a room."""
     found = await call.backend.services.shopping.products(call.place().tenant)
-    return {"products": [_shown(product) for product in found]}
+    at = call.backend.now_ms()
+    return {"products": [_in_room(product, at=at) for product in found]}
 
 
 async def pin(call: Call, body: PinBody) -> dict[str, Any]:
@@ -173,6 +242,7 @@ async def place_order(call: Call, body: OrderBody) -> OrderShown:
                 product=ProductId(line.product),
                 quantity=line.quantity,
                 unit_price=line.unit_price,
+                gift_of=line.gift_of,
             )
             for line in body.lines
         ),
@@ -189,11 +259,13 @@ async def place_order(call: Call, body: OrderBody) -> OrderShown:
 
 async def check_out(call: Call, body: CheckoutBody) -> CheckoutShown:
     """Reserve stock and open a payment."""
+    if (body.product is None) == (body.lines is None):
+        raise Refused("invalid", "Name one product, or lines.")
+    lines = body.lines or [WantedBody(product=body.product or "", quantity=body.quantity)]
     checkout = await call.backend.services.shopping.checkout(
         call.bearer(),
         call.place().id,
-        ProductId(body.product),
-        body.quantity,
+        [Wanted(product=ProductId(line.product), quantity=line.quantity) for line in lines],
         call.idempotency_key(),
     )
     return CheckoutShown(
@@ -273,6 +345,7 @@ ROWS = (
             "age_unconfirmed",
             "no_such_product",
             "out_of_stock",
+            "limit_reached",
             "idempotency_mismatch",
             "unavailable",
             "rate",

@@ -26,11 +26,20 @@ from liveroom.store.tables.news import events, idempotency, outbox, personal_eve
 from liveroom.store.tables.people import follows, members, room_members, tickets, visits
 from liveroom.store.tables.recordings import recordings, segments
 from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
-from liveroom.store.tables.shop import checkouts, order_lines, orders, products
+from liveroom.store.tables.shop import (
+    addresses,
+    checkouts,
+    order_lines,
+    orders,
+    parcels,
+    products,
+    refunds,
+)
 from liveroom.store.tables.webhooks import webhook_cursors, webhook_pages, webhooks
 
 __all__ = [
     "accounts",
+    "addresses",
     "audit",
     "broadcasts",
     "bundles",
@@ -50,9 +59,11 @@ __all__ = [
     "order_lines",
     "orders",
     "outbox",
+    "parcels",
     "personal_events",
     "products",
     "recordings",
+    "refunds",
     "reports",
     "room_counters",
     "room_members",

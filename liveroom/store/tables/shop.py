@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -9,9 +10,10 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    false,
 )
 
-from liveroom.store.tables.base import key, metadata
+from liveroom.store.tables.base import count, key, metadata
 
 products = Table(
     "products",
@@ -20,13 +22,21 @@ products = Table(
     key("id"),
     Column("title", Text, nullable=False),
     Column("price", BigInteger, nullable=False),
-    Column("stock", BigInteger),
+    Column("limited", Boolean, nullable=False),
     Column("category", Text),
     Column("image", Text),
+    Column("room_price", BigInteger),
+    Column("flash_price", BigInteger),
+    Column("flash_starts_at", BigInteger),
+    Column("flash_ends_at", BigInteger),
+    Column("flash_per_user", BigInteger),
+    Column("gift_product", Text),
+    Column("gift_buy", BigInteger),
+    Column("gift_get", BigInteger),
     Column("created_at", BigInteger, nullable=False),
-    CheckConstraint("stock IS NULL OR stock >= 0", name="stock"),
     CheckConstraint("price > 0", name="price"),
 )
+"""How many there are of a `limited` one is its shelf's balance in the ledger."""
 
 orders = Table(
     "orders",
@@ -42,6 +52,7 @@ orders = Table(
     Column("fingerprint", Text, nullable=False),
     Column("nth", BigInteger, nullable=False),
     Column("tier", Text, nullable=False),
+    Column("imported", Boolean, nullable=False, server_default=false()),
     CheckConstraint("total > 0", name="total"),
     Index(None, "tenant", "member", "paid_at"),
 )
@@ -57,7 +68,62 @@ order_lines = Table(
     Column("category", Text),
     Column("quantity", BigInteger, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
+    Column("paid", BigInteger, nullable=False),
+    count("back"),
+    Column("gift_of", Integer),
+    count("worth"),
+    count("docked"),
     ForeignKeyConstraint(["tenant", "order_id"], ["orders.tenant", "orders.id"]),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    key("tenant"),
+    key("id"),
+    Column("order_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("payment", Text),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    count("attempts"),
+    Column("next_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("amount >= 0", name="amount"),
+    Index(None, "state", "next_at"),
+    Index(None, "tenant", "order_id"),
+)
+
+parcels = Table(
+    "parcels",
+    metadata,
+    key("tenant"),
+    key("id"),
+    Column("member", Text, nullable=False),
+    Column("order_id", Text),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("first", Boolean, nullable=False),
+    Column("carrier", Text),
+    Column("tracking", Text),
+    Column("address", Text),
+    Column("promised_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("alerted_at", BigInteger),
+    Index(None, "tenant", "member"),
+    Index(None, "tenant", "order_id"),
+    Index(None, "state", "promised_at"),
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    key("tenant"),
+    key("member"),
+    Column("address", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 checkouts = Table(
@@ -67,10 +133,7 @@ checkouts = Table(
     Column("tenant", Text, nullable=False),
     Column("room", Text, nullable=False),
     Column("member", Text, nullable=False),
-    Column("product", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("quantity", BigInteger, nullable=False),
-    Column("unit_price", BigInteger, nullable=False),
+    Column("lines", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("payment", Text),
     Column("pay_url", Text),

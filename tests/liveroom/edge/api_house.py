@@ -118,11 +118,16 @@ class FakePayments:
     works: bool = True
     opened: list[tuple[str, int]] = field(default_factory=list)
 
+    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
+
     async def create(self, order: OrderId, amount: int, title: str) -> Payment:
         if not self.works:
             raise Refused("unavailable", "The payment provider does not answer; try again.")
         self.opened.append((order, amount))
         return Payment(id=f"pay-{order}", pay_url=f"http://127.0.0.1:9/pay/{order}")
+
+    async def refund(self, refund: str, payment: str, amount: int) -> None:
+        self.refunds[refund] = (payment, amount)
 
 
 @dataclass

@@ -10,7 +10,8 @@ import pytest
 
 from liveroom.domain.ids import OrderId
 from liveroom.domain.refusals import Refused
-from liveroom.edge.payments import HttpPayments, sign
+from liveroom.edge.notices import sign
+from liveroom.edge.payments import HttpPayments
 from tests.liveroom.edge.api_house import PAYMENT_SECRET, START_MS, House, open_house
 
 PRODUCT = {"id": "lip", "title": "口红", "price": 9_900, "stock": 5}

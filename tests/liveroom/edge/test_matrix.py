@@ -19,7 +19,7 @@ from tests.liveroom.edge.api_house import START_MS, House, open_house
 
 pytestmark = pytest.mark.slow
 
-ROOM, SHOP = "r1", "shop-1"
+ROOM, SHOP, ORDERED = "r1", "shop-1", "ordered"
 
 ALL: Final = frozenset(str(role) for role in Role)
 MERCHANTS: Final = frozenset({"merchant", "admin"})
@@ -106,6 +106,21 @@ MATRIX: dict[tuple[str, str], Cell] = {
         roles=CUSTOMERS, body={"product": "lip"}, key=True, scoped=True, tenant=True
     ),
     ("POST", "/v1/payments/notice"): anyone(expected=4),
+    ("POST", "/v1/orders/{order}/refunds"): Cell(
+        roles=MERCHANTS, body={"lines": [{"line": 0, "quantity": 1}]}, key=True, tenant=True
+    ),
+    ("GET", "/v1/orders/{order}/refunds"): Cell(roles=MERCHANTS, tenant=True),
+    ("POST", "/v1/refunds/notice"): anyone(expected=4),
+    ("POST", "/v1/shipments/notice"): anyone(expected=5),
+    ("POST", "/v1/parcels"): Cell(
+        roles=MERCHANTS, body={"member": "viewer", "title": "t"}, key=True, tenant=True
+    ),
+    ("GET", "/v1/parcels"): Cell(roles=MERCHANTS),
+    ("PUT", "/v1/parcels/{parcel}"): Cell(roles=MERCHANTS, body={"state": "lost"}, tenant=True),
+    ("GET", "/v1/me/parcels"): Cell(roles=ALL),
+    ("PUT", "/v1/me/address"): Cell(
+        roles=ALL, body={"name": "n", "phone": "p", "line": "l", "city": "c"}
+    ),
     ("POST", "/v1/members"): Cell(roles=MERCHANTS, body={"id": "new"}),
     ("GET", "/v1/me"): Cell(roles=ALL),
     ("GET", "/v1/me/ledger"): Cell(roles=ALL),
@@ -192,6 +207,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         shop = {"Liveroom-Merchant": SHOP}
         product = {"id": "lip", "title": "t", "price": 1}
         await house.good("POST", "/v1/products", json=product, headers=shop)
+        order = {**ORDER, "id": ORDERED, "lines": [{**ORDER["lines"][0], "quantity": 9_999}]}
+        await house.good("POST", "/v1/orders", json=order, key="ordered", headers=shop)
         for role in Role:
             await house.member(str(role), merchant=SHOP, coins=100)
         await house.seat(ROOM, "guest")
@@ -220,6 +237,13 @@ class Asker:
     def __init__(self, house: House) -> None:
         self._house = house
         self._asked = 0
+        self._parcel = ""
+
+    async def look(self) -> None:
+        """Find out what the shop has."""
+        shop = {"Liveroom-Merchant": SHOP}
+        found = await self._house.good("GET", "/v1/parcels", headers=shop)
+        self._parcel = found["parcels"][0]["id"]
 
     async def status(
         self, row: tuple[str, str], token: str | None, headers: dict[str, str] | None = None
@@ -237,7 +261,7 @@ class Asker:
         if cell.key:
             kwargs["key"] = f"key{self._asked}"
         given = {"room": ROOM, "session": "s", "slot": "2", "name": "x.js", "line": "line1"}
-        given["webhook"] = "hook1"
+        given |= {"webhook": "hook1", "order": ORDERED, "parcel": self._parcel}
         address = path
         for name, value in given.items():
             address = address.replace(f"{{{name}}}", value)
@@ -265,7 +289,8 @@ def wanted(row: tuple[str, str], role: str, *, shop: str, room: str) -> set[tupl
     if not is_role:
         return {(403, "forbidden")}
     if shop == "other" and cell.tenant:  # the body names what belongs to the own shop
-        return {(404, "no_such_room"), (404, "not_found")}
+        nothing = ("no_such_room", "not_found", "no_such_order", "no_such_parcel", "no_such_user")
+        return {(404, code) for code in nothing}
     if room == "other" and cell.scoped:
         return {(403, "other_room")}
     if shop == "other":  # a token whose room is not its shop's may find nothing
@@ -288,6 +313,7 @@ async def mismatches(
 ) -> list[tuple[Any, ...]]:
     """Ask every route with every role and every token; list what was not as wanted."""
     asker, wrong = Asker(house), []
+    await asker.look()
     for row in ROWS:
         if "/whip" in row[1]:
             await house.seat(ROOM, "guest")  # an allowed `end` has cleared the stage
@@ -306,6 +332,7 @@ ROWS = sorted(MATRIX)
 
 async def test_without_a_token(house: House) -> None:
     asker, wrong = Asker(house), []
+    await asker.look()
     for row in ROWS:
         cell = MATRIX[row]
         may = {(cell.expected, "")} if cell.roles is None else {(cell.no_token, "no_token")}
@@ -348,6 +375,7 @@ async def test_each_role_with_a_token_of_another_shop(house: House) -> None:
 
 async def test_an_admin_without_a_shop_acts_only_for_the_header_s(house: House) -> None:
     asker, asked = Asker(house), 0
+    await asker.look()
     token = house.token("admin", user="admin")
     for row in ROWS:
         cell = MATRIX[row]

@@ -11,7 +11,7 @@ import pytest
 
 from liveroom.domain.webhooks import Endpoint
 from liveroom.edge import webhook_sender
-from liveroom.edge.payments import sign
+from liveroom.edge.notices import sign
 from liveroom.edge.webhook_sender import WebhookSender, is_public
 from liveroom.service.hooks import Outcome
 

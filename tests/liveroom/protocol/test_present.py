@@ -31,6 +31,7 @@ from liveroom.domain.events import (
     ProductPinned,
     QueueChanged,
     Recognised,
+    RefundMade,
     RitualPerformed,
     Sanctioned,
     Seated,
@@ -91,6 +92,7 @@ FACTS: list[Fact] = [
     MessageSent(name="sale", text="now", data="{}"),
     SignalSent(name="sale", text="now", data="{}"),
     LevelReached(user=USER, tier="gold", before="silver"),
+    RefundMade(refund="r", order=OrderId("o"), amount=5, whole=True),
 ]
 
 SPENDING = {"amount", "value", "weight", "spent", "revenue", "coins", "gift_coins", "balance"}

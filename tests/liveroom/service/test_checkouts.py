@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from liveroom.domain.actors import Actor, AgeBand, Role
+from liveroom.domain.basket import Wanted
 from liveroom.domain.ids import OrderId, ProductId
 from liveroom.domain.orders import CHECKOUT_TTL_MS, Checkout, OrderReceipt
 from liveroom.service.paying import NoPayments, PaymentNotice, PaymentOutcome
@@ -18,7 +19,9 @@ P1 = ProductId("p1")
 async def buy(house: House, actor: Actor | None = None, key: str = "k1", **asked: Any) -> Checkout:
     product, quantity = asked.get("product", P1), asked.get("quantity", 1)
     actor, room = actor or viewer(), asked.get("room", ROOM)
-    return await house.services.shopping.checkout(actor, room, product, quantity, key)
+    return await house.services.shopping.checkout(
+        actor, room, [Wanted(product=product, quantity=quantity)], key
+    )
 
 
 async def pay(house: House, checkout: Checkout, **changes: Any) -> OrderReceipt | None:

@@ -8,7 +8,7 @@ from liveroom.service.housekeeping import PURGE_EVERY_MS
 from liveroom.store import keys, shop
 from liveroom.store.port import Transaction
 from liveroom.store.tables import idempotency
-from tests.house import ROOM, House, viewer
+from tests.house import House
 
 
 def keys_kept(tx: Transaction) -> int:
@@ -30,7 +30,7 @@ async def test_answers_are_forgotten_after_two_days(house: House) -> None:
 async def test_a_piece_that_is_refused_leaves_the_others_their_turn(house: House) -> None:
     await house.make_product(stock=1)
     await house.make_member("u1")
-    await house.services.shopping.checkout(viewer(), ROOM, "p1", 1, "k")
+    await house.check_out()
     house.clock.pass_ms(CHECKOUT_TTL_MS)
 
     async def refused() -> None:

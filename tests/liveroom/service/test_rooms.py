@@ -164,7 +164,7 @@ async def test_who_missed_too_much_gets_a_snapshot(house: House) -> None:
 async def test_personal_events_are_missed_by_their_person_only(house: House) -> None:
     await house.make_product()
     await house.make_member("u1")
-    checkout = await house.services.shopping.checkout(viewer(), ROOM, "p1", 1, "k")
+    checkout = await house.check_out()
     notice = PaymentNotice(payment=checkout.payment, order=checkout.order, amount=19_900)
     await house.services.shopping.payment_settled(notice)
     mine = await missed(house, 0)
