@@ -18,9 +18,12 @@ from bench import gifts as gift_run
 from bench import idle as idles
 from bench import loss as losses
 from bench import media as media_run
+from bench import overload as overloads
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.report import Report
+from bench.rivals import rivals
 from bench.server import ServerFailed, UnderTest, own_server
+from bench.watching import FanoutFailed
 from liveroom.store.port import StoreUnusableError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -218,7 +221,7 @@ def flash(
 @app.command()
 def fanout(
     viewers: Annotated[
-        int, typer.Option(min=1, max=fanouts.VIEWERS_MAX, help="How many watch.")
+        int, typer.Option(min=4, max=fanouts.VIEWERS_MAX, help="How many watch.")
     ] = 1_000,
     rate: Annotated[
         float, typer.Option(min=0.1, max=fanouts.RATE_MAX, help="Texts offered a second.")
@@ -227,17 +230,39 @@ def fanout(
         float, typer.Option(min=1, max=fanouts.SECONDS_MAX, help="For how long, each server.")
     ] = 5,
     gifts: Annotated[int, typer.Option(min=0, max=100, help="Gifts a second.")] = 10,
-    every_text: Annotated[
-        bool, typer.Option(help="Show every text instead of what a viewer can read.")
-    ] = False,
+    beside: Annotated[
+        list[str] | None, typer.Option(help="Beside which servers; all that are installed.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
 ) -> None:
     """Fan texts and gifts out to one room, beside a bare write loop and other servers."""
+    known = {rival.name for rival in rivals()}
+    if unknown := set(beside or ()) - known:
+        raise typer.BadParameter(f"{unknown.pop()} is none of {', '.join(sorted(known))}")
     plan = fanouts.Plan(
-        viewers=viewers, rate=rate, seconds=seconds, gifts=gifts, every_text=every_text
+        viewers=viewers, rate=rate, seconds=seconds, gifts=gifts, beside=tuple(beside or ())
     )
     _finish(lambda console: fanouts.measure(plan, console), json, html)
+
+
+@app.command()
+def overload(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=fanouts.VIEWERS_MAX, help="How many watch.")
+    ] = overloads.VIEWERS,
+    rate: Annotated[
+        float, typer.Option(min=10, max=fanouts.RATE_MAX, help="Texts offered a second at most.")
+    ] = overloads.RATE,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=fanouts.SECONDS_MAX, help="For how long, each.")
+    ] = 10,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Offer a room a busy evening and ten times as much, beside what was promised."""
+    plan = overloads.Plan(viewers=viewers, rate=rate, seconds=seconds)
+    _finish(lambda console: overloads.measure(plan, console), json, html)
 
 
 @app.command()
@@ -256,7 +281,7 @@ def _finish(run: Callable[[Console], Report], json: Path | None, html: Path | No
     console = Console()
     try:
         report = run(console)
-    except (fanouts.FanoutFailed, ServerFailed) as failed:
+    except (FanoutFailed, ServerFailed) as failed:
         console.print(str(failed), markup=False)
         raise typer.Exit(1) from failed
     report.show(console)

@@ -8,9 +8,9 @@ import time
 
 from rich.console import Console
 
-from bench.fanout import Outcome, watch
 from bench.machine import describe
 from bench.report import Distribution, Report
+from bench.watching import Outcome, watch
 
 
 def measure(viewers: int, console: Console) -> Report:

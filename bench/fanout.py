@@ -1,39 +1,33 @@
 """`python -m bench fanout`: one room, many viewers, texts and gifts at a steady pace.
 
 The server, its viewers and this conductor are processes of their own on loopback. The same
-viewers then watch a bare write loop, `websockets.broadcast` and a Node server send the same
-bytes as often, and each message alone, so that figures are ratios of one run.
+viewers then watch a bare write loop and other servers (`rivals`) send the same bytes as often,
+and each message alone, so that figures are ratios of one run. A model fitted at a quarter and a
+half of the viewers must predict all of them.
 """
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from shutil import which
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import jwt
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench.machine import describe, usage
+from bench.machine import describe
+from bench.model import Model, fit
 from bench.report import Distribution, Report
+from bench.rivals import Rival, rivals
+from bench.watching import Outcome, watch
 
 VIEWERS_MAX = 10_000
 RATE_MAX = 5_000.0
 SECONDS_MAX = 120.0
 GIFTS_PER_S = 10
-TOKENS_EXPIRE_AT = 4_102_444_800
-WEB = Path(__file__).parent.parent / "liveroom" / "web"
-PEER = Path(__file__).with_name("fanout_peer.mjs")
-STOP_WITHIN_S = 10.0
-
-
-class FanoutFailed(Exception):  # noqa: N818 - said to the person who measures
-    """A process of the measurement ended or answered nonsense."""
+ALONE_PER_S = 100
+"""Messages a second that everybody is shown, to compare the price of one with the peers'."""
+ERROR_MAX = 0.15
+SCALE = (1, 2, 4)
+"""The model is fitted at the first two and must predict the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,228 +38,142 @@ class Plan:
     rate: float
     seconds: float = 5.0
     gifts: int = GIFTS_PER_S
-    every_text: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one server did and its viewers saw."""
-
-    server: Mapping[str, Any]
-    viewers: Mapping[str, Any]
-    entered_s: float
-    entering_cpu_s: float
-    kib_per_viewer: float
-    count: int
-
-    @property
-    def frames_per_viewer(self) -> float:
-        """Frames that each got."""
-        frames: int = self.viewers["frames"]
-        return frames / self.count
-
-    @property
-    def frame_us(self) -> float:
-        """CPU for each frame that was sent."""
-        return float(self.server["cpu_s"] / max(1, self.server["frames"]) * 1e6)
-
-    @property
-    def messages(self) -> float:
-        """Messages that reached anybody, told from the sample."""
-        seen = self.viewers
-        return float(seen["sampled_messages"] / max(1, seen["sampled_frames"]) * seen["frames"])
-
-    @property
-    def message_us(self) -> float:
-        """CPU for each message that reached somebody."""
-        return float(self.server["cpu_s"] / max(1.0, self.messages) * 1e6)
-
-    @property
-    def offered_us(self) -> float:
-        """CPU for each message and viewer that was asked for, shown or left out."""
-        offered = (self.server["text"] + self.server["money"]) * self.count
-        return float(self.server["cpu_s"] / max(1, offered) * 1e6)
-
-    @property
-    def frame_bytes(self) -> int:
-        """The average payload."""
-        return int(self.viewers["bytes"] / max(1, self.viewers["frames"]))
-
-
-@dataclass(slots=True)
-class Talking:
-    """A process that answers each line with a line."""
-
-    process: subprocess.Popen[str]
-    name: str
-    hello: dict[str, Any] = field(default_factory=dict)
-
-    def listen(self) -> dict[str, Any]:
-        """Read one answer."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        try:
-            answer: dict[str, Any] = json.loads(line)
-        except ValueError:
-            raise FanoutFailed(f"{self.name} ended: {line.strip() or 'no answer'}") from None
-        return answer
-
-    def ask(self, text: str) -> dict[str, Any]:
-        """Say a line and wait for the answer."""
-        self.tell(text)
-        return self.listen()
-
-    def tell(self, text: str) -> Self:
-        """Say a line."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-        return self
-
-
-@contextmanager
-def talking(name: str, command: list[str]) -> Iterator[Talking]:
-    """Run a process for the time of the context; it ends when its stdin does."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    try:
-        yield Talking(process, name)
-    finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.kill()
-        process.wait(STOP_WITHIN_S)
-        process.stdin.close()
-        process.stdout.close()
-
-
-def server_command(kind: str) -> list[str]:
-    """Give the command of a server."""
-    if kind == "node":
-        return [str(which("node")), str(PEER), str(WEB / "package.json")]
-    return [sys.executable, "-m", "bench.fanout_server", kind]
-
-
-def has_node() -> bool:
-    """Whether the Node peer can run here."""
-    return which("node") is not None and (WEB / "node_modules" / "ws").is_dir()
-
-
-def tokens(secret: str, count: int) -> list[str]:
-    """Sign a token for each viewer."""
-    claims = {"room": "bench", "role": "viewer", "exp": TOKENS_EXPIRE_AT}
-    return [
-        jwt.encode(claims | {"sub": f"bench-{number}"}, secret, algorithm="HS256")
-        for number in range(count)
-    ]
-
-
-def watch(kind: str, viewers: int, order: Mapping[str, Any]) -> Outcome:
-    """Let viewers watch one server carry out one order."""
-    with (
-        talking(kind, server_command(kind)) as server,
-        talking("viewers", [sys.executable, "-m", "bench.viewers"]) as crowd,
-    ):
-        server.hello = server.listen()
-        secret = server.hello["secret"]
-        empty = usage(server.process.pid)
-        signed = tokens(secret, viewers) if secret else []
-        entered = crowd.ask(
-            json.dumps({"port": server.hello["port"], "viewers": viewers, "tokens": signed})
-        )
-        full = usage(server.process.pid)
-        crowd.ask("clear")
-        done = server.ask(json.dumps(order))
-        seen = crowd.ask("")
-    return Outcome(
-        server=done,
-        viewers=seen,
-        entered_s=entered["took_s"],
-        entering_cpu_s=full.cpu_s - empty.cpu_s,
-        kib_per_viewer=(full.resident_bytes - empty.resident_bytes) / viewers / 1024,
-        count=viewers,
-    )
+    beside: tuple[str, ...] = ()
+    """Which rivals; none named = all that are installed."""
 
 
 def measure(plan: Plan, console: Console) -> Report:
     """Carry the plan out and report."""
+    asked = [rival for rival in rivals() if not plan.beside or rival.name in plan.beside]
+    beside = [rival for rival in asked if rival.why_not is None]
+    for left_out in (rival for rival in asked if rival.why_not is not None):
+        console.print(f"{left_out.name} is left out; to have it: {left_out.why_not}", markup=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("liveroom", total=None)
-        ours = watch("liveroom", plan.viewers, _order(plan))
-        per_s = ours.frames_per_viewer / plan.seconds
-        same = {"rate": per_s, "bytes": ours.frame_bytes, "seconds": plan.seconds, "do": "send"}
-        events_a_frame = max(1.0, ours.messages / max(1, ours.viewers["frames"]))
-        alone = same | {"rate": plan.rate, "bytes": int(ours.frame_bytes / events_a_frame)}
-        peers = [name for name in ("bare", "broadcast", "node") if name != "node" or has_node()]
-        if "node" not in peers:
-            console.print("No Node or no ws in liveroom/web/node_modules: its peer is left out.")
-        others: dict[str, Outcome] = {}
-        for name in peers:
-            progress.update(task, description=f"{name}, the same frames")
-            others[f"{name}, same frames"] = watch(name, plan.viewers, same)
-            progress.update(task, description=f"{name}, each message alone")
-            others[f"{name}, each alone"] = watch(name, plan.viewers, alone)
-    return _report(plan, ours, others)
+        task = progress.add_task("", total=None)
+
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
+        scaled: list[Outcome] = []
+        for share in SCALE:
+            viewers = max(1, plan.viewers * share // SCALE[-1])
+            say(f"liveroom, {viewers} viewers")
+            scaled.append(watch("liveroom", viewers, _order(plan)))
+        say(f"liveroom, {ALONE_PER_S} messages a second")
+        shown = watch("liveroom", plan.viewers, _order(plan, every_text=True))
+        others = {}
+        for rival in beside:
+            say(rival.name)
+            others[rival.name] = _watch_rival(rival, plan, scaled[-1], shown)
+    model = _model(scaled[:2], plan)
+    error = model.share(scaled[-1].count) / _share(scaled[-1]) - 1
+    for line in (*model.lines(), _check(scaled, error)):
+        console.print(line, markup=False)
+    return _report(plan, scaled[-1], shown, others, error)
 
 
-def _order(plan: Plan) -> dict[str, Any]:
+def _watch_rival(rival: Rival, plan: Plan, us: Outcome, shown: Outcome) -> tuple[Outcome, Outcome]:
+    """Let one send our frames as often, then each of the shown messages alone."""
+    events_a_frame = max(1.0, shown.messages / max(1, shown.viewers["frames"]))
+    same = {"rate": us.frames_per_viewer / plan.seconds, "bytes": us.frame_bytes}
+    alone = {"rate": ALONE_PER_S, "bytes": int(shown.frame_bytes / events_a_frame)}
+    each = {"do": "send", "seconds": plan.seconds}
+    first = watch(rival.name, plan.viewers, same | each, rival.command)
+    return first, watch(rival.name, plan.viewers, alone | each, rival.command)
+
+
+def _order(plan: Plan, *, every_text: bool = False) -> dict[str, Any]:
     return {
         "do": "send",
-        "rate": plan.rate,
-        "gifts": plan.gifts,
+        "rate": ALONE_PER_S if every_text else plan.rate,
+        "gifts": 0 if every_text else plan.gifts,
         "seconds": plan.seconds,
-        "every_text": plan.every_text,
+        "every_text": every_text,
+        "others": not every_text,
     }
 
 
-def _report(plan: Plan, ours: Outcome, others: Mapping[str, Outcome]) -> Report:
+def _share(outcome: Outcome) -> float:
+    return float(outcome.server["cpu_s"] / outcome.server["took_s"])
+
+
+def _model(points: list[Outcome], plan: Plan) -> Model:
+    first, second = points
+    return fit(
+        (first.count, _share(first)),
+        (second.count, _share(second)),
+        frames_per_s=second.frames_per_viewer / plan.seconds,
+        frame_bytes=second.frame_bytes,
+        kib_per_viewer=second.kib_per_viewer,
+    )
+
+
+def _check(scaled: list[Outcome], error: float) -> str:
+    first, second, last = (outcome.count for outcome in scaled)
+    verdict = "holds" if abs(error) <= ERROR_MAX else "FAILS"
+    return (
+        f"  fitted at {first} and {second} viewers it is {error:+.1%} off at {last}:"
+        f" {verdict} (at most {ERROR_MAX:.0%})"
+    )
+
+
+def _report(
+    plan: Plan,
+    us: Outcome,
+    shown: Outcome,
+    others: Mapping[str, tuple[Outcome, Outcome]],
+    model_error: float,
+) -> Report:
     figures: dict[str, Any] = {
         "viewers": plan.viewers,
         "texts offered per second": plan.rate,
         "gifts per second": plan.gifts,
-        "frames per viewer and second": ours.frames_per_viewer / plan.seconds,
-        "messages per viewer and second": ours.messages / plan.viewers / plan.seconds,
-        "average frame, bytes": ours.frame_bytes,
-        "frames delivered": ours.viewers["frames"],
-        "messages delivered": int(ours.messages),
-        "connections lost": ours.viewers["lost"],
-        "CPU, share of a core": ours.server["cpu_s"] / ours.server["took_s"],
-        "CPU per frame, µs": ours.frame_us,
-        "CPU per message delivered, µs": ours.message_us,
-        "CPU per message offered, µs": ours.offered_us,
-        "loop lag p99.9, ms": ours.server["lag_ms"],
-        "memory per viewer, KiB": ours.kib_per_viewer,
-        "joins per second": plan.viewers / ours.entered_s,
+        "frames per viewer and second": us.frames_per_viewer / plan.seconds,
+        "messages per viewer and second": us.messages / plan.viewers / plan.seconds,
+        "average frame, bytes": us.frame_bytes,
+        "frames delivered": us.viewers["frames"],
+        "messages delivered": int(us.messages),
+        "connections lost": us.viewers["lost"],
+        "durable events out of order": us.viewers["broken"],
+        "viewers with every durable event": us.viewers["complete"],
+        "CPU, share of a core": _share(us),
+        "CPU per frame, µs": us.frame_us,
+        "CPU per message delivered, µs": us.message_us,
+        "CPU per message offered, µs": us.offered_us,
+        f"at {ALONE_PER_S} messages/s: frames per viewer and second": shown.frames_per_viewer
+        / plan.seconds,
+        f"at {ALONE_PER_S} messages/s: CPU per frame, µs": shown.frame_us,
+        f"at {ALONE_PER_S} messages/s: CPU per message, µs": shown.message_us,
+        "loop lag p99.9, ms": us.server["lag_ms"],
+        "memory per viewer, KiB": us.kib_per_viewer,
+        "joins per second": plan.viewers / us.entered_s,
+        "model: predicted against measured, %": model_error * 100,
     }
-    for name, other in others.items():
+    for name, (same, alone) in others.items():
         figures |= {
-            f"{name}: CPU per frame, µs": other.frame_us,
-            f"{name}: CPU per message, µs": other.message_us,
-            f"{name}: memory per viewer, KiB": other.kib_per_viewer,
+            f"{name}, same frames: CPU per frame, µs": same.frame_us,
+            f"{name}, same frames: our CPU per frame against it": us.frame_us / same.frame_us,
+            f"{name}, each alone: CPU per message, µs": alone.message_us,
+            f"{name}, each alone: its CPU per message against ours": alone.message_us
+            / shown.message_us,
+            f"{name}: memory per viewer, KiB": same.kib_per_viewer,
         }
-        if name.endswith("same frames"):
-            figures[f"{name}: our CPU per frame against it"] = ours.frame_us / other.frame_us
-        else:
-            figures[f"{name}: its CPU per message against ours"] = (
-                other.message_us / ours.message_us
-            )
-    delays = ours.viewers["delays_ms"]
+    delays = us.viewers["delays_ms"]
     plots = [Distribution(f"liveroom, {kind}", "ms", tuple(delays[kind])) for kind in delays]
-    plots += [
-        Distribution(name, "ms", tuple(other.viewers["delays_ms"].get("text", ())))
-        for name, other in others.items()
-    ]
+    for name, (same, _alone) in others.items():
+        seen = tuple(same.viewers["delays_ms"].get("text", ()))
+        plots += [Distribution(f"{name}, same frames", "ms", seen)] if seen else []
+    failures = {
+        "connection lost": us.viewers["lost"],
+        "durable event out of order": us.viewers["broken"],
+        "viewer without every durable event": plan.viewers - us.viewers["complete"],
+    }
     return Report(
         name="fanout",
         title=f"{plan.viewers} viewers, {plan.rate:g} texts and {plan.gifts} gifts a second",
-        facts={**describe(), "sending": f"{plan.seconds:g} s", "sampling": _sampling(plan)},
+        facts={**describe(), "sending": f"{plan.seconds:g} s"},
         figures=figures,
         distributions=plots,
-        failures={"connection lost": lost} if (lost := ours.viewers["lost"]) else {},
+        failures={reason: count for reason, count in failures.items() if count},
     )
-
-
-def _sampling(plan: Plan) -> str:
-    return "every text is shown" if plan.every_text else "texts as viewers are shown them"

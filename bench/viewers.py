@@ -21,7 +21,15 @@ AT_ONCE = 64
 ALL_IN_WITHIN_S = 60.0
 SOURCES = 4
 """Loopback addresses that viewers come from: each has some 28,000 ports."""
-_KINDS = {"gift": "money", "danmaku": "text"}
+_CLASSES = {
+    "gift": "money",
+    "pin": "state",
+    "welcome_back": "cue",
+    "danmaku": "text",
+    "enter": "ambient",
+}
+MEMO_MAX = 256
+"""Frames whose numbers are remembered: all get the same bytes, so all can check them."""
 
 REQUEST = (
     "GET /v1/ws HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -34,14 +42,31 @@ class Seen:
 
     def __init__(self) -> None:
         self.frames = self.bytes = self.lost = 0
+        self.broken = self.complete = 0
+        self._memo: dict[bytes, tuple[int, ...]] = {}
         self.sampled_frames = self.sampled_messages = 0
         self.delays_ms: dict[str, list[float]] = defaultdict(list)
         self.steps_ms: dict[str, list[float]] = defaultdict(list)
 
     def delay(self, kind: str, sent_ns: str) -> None:
         """Note how long something took, from its publication to here."""
-        if len(self.delays_ms[kind]) < VALUES_MAX:
+        if sent_ns != "0" and len(self.delays_ms[kind]) < VALUES_MAX:
             self.delays_ms[kind].append((time.monotonic_ns() - int(sent_ns)) / 1e6)
+
+    def numbers(self, payload: bytes) -> tuple[int, ...]:
+        """Read the numbers of the durable events in a frame."""
+        found = self._memo.get(payload)
+        if found is None:
+            if len(self._memo) >= MEMO_MAX:
+                self._memo.clear()
+            events = msgspec.msgpack.decode(payload).get("events", ())
+            found = tuple(event["n"] for event in events if "n" in event)
+            self._memo[payload] = found
+        return found
+
+    def told(self) -> dict[str, Any]:
+        """Say what was seen."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 class Viewer(asyncio.Protocol):
@@ -55,7 +80,7 @@ class Viewer(asyncio.Protocol):
         self._is_open = False
         self._is_in = False
         self._started = time.monotonic()
-        self._last = 0
+        self.last = 0
         self.entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -133,9 +158,18 @@ class Viewer(asyncio.Protocol):
         seen = self._seen
         seen.frames += 1
         seen.bytes += len(payload)
+        if self._token is not None:
+            self._count(payload)
         if self._decodes:
             seen.sampled_frames += 1
             self._decode(payload)
+
+    def _count(self, payload: bytes) -> None:
+        """See that each durable event comes once and in its order."""
+        for number in self._seen.numbers(payload):
+            if number != self.last + 1:
+                self._seen.broken += 1
+            self.last = number
 
     def _decode(self, payload: bytes) -> None:
         if self._token is None:
@@ -144,14 +178,14 @@ class Viewer(asyncio.Protocol):
             return
         message: dict[str, Any] = msgspec.msgpack.decode(payload)
         for event in message.get("events", ()):
-            kind = _KINDS.get(event["k"])
+            kind = _CLASSES.get(event["k"])
             if kind is None:
                 continue
+            sent = event["product"]["title"] if kind == "state" else event["name"]
+            if not sent.isdigit():
+                continue  # the real services say who came in: that carries a name, no time
             self._seen.sampled_messages += 1
-            self._seen.delay(kind, event["name"])
-            if kind == "money":
-                assert event["n"] > self._last, "money out of order"
-                self._last = event["n"]
+            self._seen.delay(kind, sent)
 
 
 def _masked(first: int, payload: bytes) -> bytes:
@@ -169,6 +203,8 @@ async def main() -> None:
     tokens: list[str | None] = plan["tokens"] or [None] * plan["viewers"]
     every = max(1, len(tokens) // SAMPLE)
 
+    viewers: list[Viewer] = []
+
     async def come(number: int, token: str | None) -> None:
         async with gate:
             _, viewer = await loop.create_connection(
@@ -178,6 +214,7 @@ async def main() -> None:
                 local_addr=(f"127.0.0.{1 + number % SOURCES}", 0),
             )
             await viewer.entered
+            viewers.append(viewer)
 
     started = time.monotonic()
     async with asyncio.timeout(ALL_IN_WITHIN_S), asyncio.TaskGroup() as coming:
@@ -188,7 +225,9 @@ async def main() -> None:
         seen.frames = seen.bytes = seen.sampled_frames = seen.sampled_messages = 0
         seen.delays_ms.clear()
         print(json.dumps({}), flush=True)
-    print(json.dumps(vars(seen)), flush=True)
+    last = max((viewer.last for viewer in viewers), default=0)
+    seen.complete = sum(viewer.last == last for viewer in viewers)
+    print(json.dumps(seen.told()), flush=True)
 
 
 if __name__ == "__main__":
