@@ -9,7 +9,7 @@ APT := postgresql-15 redis-server redis-sentinel janus xvfb chromium fonts-noto-
 	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice \
 	python3-gi python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0
 
-.PHONY: help install deps demo test test-fast lint format bench wheel lock release-check clean
+.PHONY: help install deps demo test test-fast lint format bench wheel lock release-check fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -79,8 +79,19 @@ lock: ## resolve requirements.lock anew (hashes, no addresses)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements.lock
 
-release-check: install deps ## everything, with the long fuzzing and crash rounds
+release-check: install deps fuzz ## everything, with the long fuzzing and crash rounds
 	LIVEROOM_TEST_ROUNDS=20 $(BIN)/python -m pytest --timeout=3600
+
+FUZZ_RUNS ?= 1000000
+FUZZ_ENGINE_RUNS ?= 100000
+
+fuzz: install ## a million runs of every parser that strangers reach, guided by coverage; minutes
+	@for target in stun demux rtp rtcp sdp payload; do \
+		echo "fuzzing $$target"; \
+		$(BIN)/python -m tests.fuzz.run $$target --runs $(FUZZ_RUNS) || exit 1; \
+	done
+	@echo "fuzzing engine"
+	@$(BIN)/python -m tests.fuzz.run engine --runs $(FUZZ_ENGINE_RUNS)
 
 clean: ## remove what install made
 	rm -rf $(VENV) $(WEB)/node_modules $(WEB)/dist build *.egg-info

@@ -40,6 +40,9 @@
 #define RTP_BYTES_MAX (1472 - TAG_BYTES_MAX)
 #define RTCP_BYTES_MAX (1500 - 148)
 #define SLOT_BYTES 1536
+/* RFC 3711 section 3.4: SRTCP adds an index of four bytes, too. */
+_Static_assert(RTP_BYTES_MAX + TAG_BYTES_MAX <= SLOT_BYTES, "a protected packet fits its slot");
+_Static_assert(RTCP_BYTES_MAX + 4 + TAG_BYTES_MAX <= SLOT_BYTES, "so does a compound");
 
 /* libsrtp 2: srtp_err_status_t srtp_protect(srtp_t, void *, int *). */
 typedef int (*protect_function)(void *context, void *packet, int *size);
