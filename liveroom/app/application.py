@@ -169,6 +169,7 @@ class App:
         self._listener = Listener(self._api(tokens, origins), bound, certificate(config))
         await self._listener.start()
         self._closing.push_async_callback(self._listener.stop)
+        self._closing.callback(self._gateway.end_streams)
         revoking = Revoking(self._gateway.disconnect, self._media.end_user)
         self._closing.callback(self._bus.subscribe_all(revoking.hear))
         self._closing.callback(self._bus.subscribe_all(self._following.hear))
@@ -249,6 +250,7 @@ class App:
             now_ms=now_ms,
             new_id=new_id,
             online=self._gateway.online,
+            streams=self._gateway,
             replay_links=ReplayLinks(config),
             readiness=self._readiness,
             company=self._company,

@@ -39,6 +39,7 @@ REFUSALS: dict[str, Refusal] = {
     "no_such_parcel": Refusal(404, "There is no such parcel."),
     "no_such_user": Refusal(404, "There is no such member."),
     "no_such_line": Refusal(404, "There is no such line here any more."),
+    "no_such_stream": Refusal(404, "That stream of events has ended; open another one."),
     "no_such_webhook": Refusal(404, "There is no such webhook; list those of the shop."),
     "no_such_session": Refusal(404, "There is no such media session; it may have ended."),
     "not_found": Refusal(404, "There is nothing at this address."),

@@ -15,6 +15,7 @@ from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.connection import Connection
+from liveroom.edge.event_stream import EventStream
 from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES, logger
 from liveroom.protocol.batch import Budgets, Chance, Sampler, Tick, is_urgent
 from liveroom.protocol.codec import Codec
@@ -83,7 +84,9 @@ class Viewer:
 
     __slots__ = ("backlog", "codec", "coming", "connection", "floor", "is_host", "personal", "user")
 
-    def __init__(self, connection: Connection, *, user: UserId, is_host: bool) -> None:
+    def __init__(
+        self, connection: Connection | EventStream, *, user: UserId, is_host: bool
+    ) -> None:
         self.connection = connection
         self.codec: Codec = connection.codec
         self.backlog = connection.backlog

@@ -65,6 +65,16 @@ def address_of(peer: object) -> str:
     return packed[:8].hex()
 
 
+def bye_of(code: int, why: str | None, *, chance: float) -> Bye:
+    """Make the last message before a close: why, and when to come back."""
+    delay = after_ms(code, chance=chance)
+    return Bye(
+        code=code,
+        why=why or closing_of(code).why,
+        after_ms=UNSET if delay is None else delay,
+    )
+
+
 class Connection(ServerConnection):
     """A server connection that never waits when it writes."""
 
@@ -201,9 +211,7 @@ class Connection(ServerConnection):
         if self._said_bye or not hasattr(self, "codec"):
             return
         self._said_bye = True
-        delay = after_ms(code, chance=self._chance())
-        bye = Bye(code=code, why=why, after_ms=UNSET if delay is None else delay)
-        self._write(self.codec.frame(bye))
+        self._write(self.codec.frame(bye_of(code, why, chance=self._chance())))
 
     def _leave(self) -> None:
         if self.on_leaving is not None:

@@ -21,11 +21,11 @@ from liveroom.domain.refusals import Refused
 from liveroom.edge.audience import Audience, Viewer
 from liveroom.edge.callers import CallerKey, Callers, GatewayLimits
 from liveroom.edge.connection import Connection
+from liveroom.edge.event_stream import EventStream
 from liveroom.edge.tokens import TokenVerifier
 from liveroom.edge.welcoming import Shared, position_of, welcome
 from liveroom.observe import EVENTS_DROPPED, JOIN_SECONDS, logger
 from liveroom.protocol.closing import BAD_TOKEN, FULL, INTERNAL, RESTART, code_of
-from liveroom.protocol.codec import JSON
 from liveroom.protocol.messages import (
     Ask,
     Fields,
@@ -109,7 +109,7 @@ class Conversation:
         "_worker",
     )
 
-    def __init__(self, connection: Connection, house: House) -> None:
+    def __init__(self, connection: Connection | EventStream, house: House) -> None:
         self._connection = connection
         self._house = house
         self._loop = asyncio.get_running_loop()
@@ -269,7 +269,7 @@ class Conversation:
         data = bytes(raw)
         if not data:
             return b"{}"
-        if self._connection.codec is JSON:
+        if self._connection.codec.is_text:
             return data
         try:
             decoded: Any = msgspec.msgpack.decode(data)

@@ -6,6 +6,7 @@ it, starts it, and drains it before it stops. It knows no wire format.
 
 import asyncio
 import random
+import secrets
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from liveroom.edge.audience import Audience
 from liveroom.edge.callers import Callers, GatewayLimits
 from liveroom.edge.connection import CLOSE_WITHIN_S, SHELL, Connection
 from liveroom.edge.conversation import Conversation, House
+from liveroom.edge.event_stream import EventStream
 from liveroom.edge.heartbeat import Heartbeat
 from liveroom.edge.likes import Likes
 from liveroom.edge.tokens import TokenVerifier
@@ -93,7 +95,9 @@ class Gateway:
         self._allows_origin = allows_origin
         self._chance = chance
         self._company = company or Alone()
-        self._connections: set[Connection] = set()
+        self._connections: set[Connection | EventStream] = set()
+        self._streams: dict[str, EventStream] = {}
+        self._visits: set[asyncio.Task[None]] = set()
         self._audiences: dict[RoomId, Audience] = {}
         self._server: Server | None = None
         self._is_draining = False
@@ -150,7 +154,7 @@ class Gateway:
 
     @property
     def connections(self) -> int:
-        """How many websockets are open."""
+        """How many websockets and streams are open."""
         return len(self._connections)
 
     def online(self, room: RoomId) -> int:
@@ -182,6 +186,43 @@ class Gateway:
         for viewer in viewers:
             viewer.connection.end(code)
         return len(viewers)
+
+    def open_stream(self, address: str) -> EventStream | None:
+        """Begin a visit over HTTP, within the bounds of websockets; None = too many."""
+        now = asyncio.get_running_loop().time()
+        is_welcome = self._callers.connect(address)
+        if self._is_draining or not is_welcome or not self._callers.may_accept(now=now):
+            self._callers.disconnect(address)
+            return None
+        stream = EventStream(
+            secrets.token_urlsafe(24),
+            address=address,
+            chance=self._chance,
+            bytes_max=self._limits.backlog_bytes,
+        )
+        self._streams[stream.id] = stream
+        self._take_in(stream)
+        visit = asyncio.create_task(Conversation(stream, self._house).run(), name="stream")
+        self._visits.add(visit)
+        visit.add_done_callback(lambda done: self._left(stream, done))
+        return stream
+
+    def stream(self, id: str) -> EventStream | None:
+        """Find an open stream by its id."""
+        return self._streams.get(id)
+
+    def end_streams(self) -> None:
+        """End every stream: the HTTP listener is about to stop."""
+        for stream in list(self._streams.values()):
+            stream.end(MOVE)
+
+    def _left(self, stream: EventStream, visit: asyncio.Task[None]) -> None:
+        stream.abort()
+        self._visits.discard(visit)
+        self._streams.pop(stream.id, None)
+        self._lost(stream)
+        if not visit.cancelled() and (error := visit.exception()) is not None:
+            _log.error("visit failed", exc_info=error)
 
     async def drain(self, seconds: float) -> None:
         """Ask everybody to reconnect elsewhere, in batches, then close who is still here."""
@@ -222,7 +263,7 @@ class Gateway:
     def _made(self, connection: Connection) -> None:
         connection.is_welcome = self._callers.connect(connection.address)
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: Connection | EventStream) -> None:
         self._callers.disconnect(connection.address)
         self._connections.discard(connection)
         self._heartbeat.discard(connection)
@@ -260,11 +301,14 @@ class Gateway:
     async def _converse(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         connection.begin()
+        self._take_in(connection)
+        await Conversation(connection, self._house).run()
+
+    def _take_in(self, connection: Connection | EventStream) -> None:
         self._connections.add(connection)
         self._heartbeat.add(connection)
         self._is_empty.clear()
         GATEWAY_CONNECTIONS.set(len(self._connections))
-        await Conversation(connection, self._house).run()
 
     def _audience_of(self, room: RoomId) -> Audience:
         audience = self._audiences.get(room)
@@ -288,7 +332,7 @@ class Gateway:
 
     # The end.
 
-    def _move(self, connections: Sequence[Connection], *, left_s: float) -> None:
+    def _move(self, connections: Sequence[Connection | EventStream], *, left_s: float) -> None:
         for connection in connections:
             after_ms = int(max(0.0, left_s) * 1000 * self._chance())
             connection.say(Move(after_ms=after_ms))

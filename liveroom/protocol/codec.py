@@ -177,8 +177,20 @@ def write_frame(payload: bytes, *, is_text: bool) -> bytes:
     return bytes((first, 127)) + length.to_bytes(8) + payload
 
 
+class EventCodec(Codec):
+    """JSON as server-sent events (HTML standard, section 9.2): a frame is one `data` line."""
+
+    __slots__ = ()
+
+    def frame(self, message: Message | Fields) -> bytes:
+        """Encode one message as a whole event; JSON has no raw line ends."""
+        return b"data: " + self.encode(message) + b"\n\n"
+
+
 JSON: Final = Codec("liveroom.json.v1", msgspec.json, is_text=True)
 MSGPACK: Final = Codec("liveroom.msgpack.v1", msgspec.msgpack, is_text=False)
+
+EVENTS: Final = EventCodec("liveroom.events.v1", msgspec.json, is_text=True)
 
 CODECS: Final = {codec.name: codec for codec in (MSGPACK, JSON)}
 """In the order of the server's preference."""

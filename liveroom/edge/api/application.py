@@ -14,6 +14,7 @@ from litestar.types import Message, Scope
 
 from liveroom.domain.refusals import Refused
 from liveroom.edge.api import (
+    events,
     gifts,
     health,
     media,
@@ -121,6 +122,7 @@ def build_api(
         [
             *(_endpoint(path, rows, doors) for path, rows in _by_path().items()),
             *media.media_handlers(backend),
+            *events.event_handlers(backend, allowed),
             *replays.file_handlers(backend),
             *pages,
         ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from liveroom.bus.port import Alone, Company
 from liveroom.config import Config
 from liveroom.domain.ids import NewId, RoomId
+from liveroom.edge.event_stream import Streams
 from liveroom.edge.media import MediaPort
 from liveroom.edge.replay_links import ReplayLinks
 from liveroom.edge.tokens import Tokens
@@ -51,5 +52,6 @@ class Backend:
     new_id: NewId
     online: Callable[[RoomId], int]
     replay_links: ReplayLinks
+    streams: Streams | None = None
     readiness: Callable[[], Readiness] = always_ready
     company: Company = field(default_factory=Alone)

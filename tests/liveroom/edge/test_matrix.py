@@ -158,6 +158,8 @@ MATRIX: dict[tuple[str, str], Cell] = {
         roles=MERCHANTS, body={"text": "hello"}, key=True, scoped=True, tenant=True
     ),
     ("GET", "/v1/rooms/{room}/snapshot"): Cell(roles=ALL, scoped=True, tenant=True),
+    ("GET", "/v1/events"): anyone(expected=5),  # no gateway stands beside this API
+    ("POST", "/v1/events/{stream}"): anyone(expected=5),
     ("POST", "/v1/webhooks"): Cell(
         roles=MERCHANTS,
         body={"url": "https://shop.example/", "room": ROOM},
@@ -196,6 +198,7 @@ MATRIX: dict[tuple[str, str], Cell] = {
 }
 
 MATRIX |= {("HEAD", path): cell for (method, path), cell in MATRIX.items() if method == "GET"}
+del MATRIX["HEAD", "/v1/events"]  # asking for a head must not open a visit
 
 
 @pytest.fixture
