@@ -80,7 +80,7 @@ lock: ## resolve requirements.lock anew (hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements.lock
 
 release-check: install deps fuzz ## everything, with the long fuzzing and crash rounds
-	LIVEROOM_TEST_ROUNDS=20 $(BIN)/python -m pytest --timeout=3600
+	LIVEROOM_TEST_ROUNDS=100 $(BIN)/python -m pytest --timeout=14400
 
 FUZZ_RUNS ?= 1000000
 FUZZ_ENGINE_RUNS ?= 100000

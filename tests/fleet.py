@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 from tests.wire import Wire, Wires, wires
 
 LOOK_EVERY_S = 0.2
+READY_WITHIN_S = 90
+"""Several servers start at once, on a machine that may be busy."""
 
 
 @dataclass
@@ -110,7 +112,7 @@ def fleet(
             node.server.environment["LIVEROOM_GATEWAY_URL"] = f"ws://127.0.0.1:{gateway.port}/v1/ws"
             node.restart()
         for node in nodes:
-            wait_ready(node.server)
+            wait_ready(node.server, seconds=READY_WITHIN_S)
         _look_after(stack, found)
         wait_until(lambda: len(found.healthy) == count, seconds=10, what="healthy nodes")
         yield found

@@ -135,9 +135,9 @@ def end(server: RunningServer) -> None:
             process.wait(5)
 
 
-def wait_ready(server: RunningServer) -> None:
+def wait_ready(server: RunningServer, *, seconds: float = READY_WITHIN_S) -> None:
     """Wait until a server wants traffic."""
-    deadline = time.monotonic() + READY_WITHIN_S
+    deadline = time.monotonic() + seconds
     pause = threading.Event()
     while time.monotonic() < deadline:
         assert server.process.poll() is None, server.log.read_text()[-4000:]
@@ -147,4 +147,4 @@ def wait_ready(server: RunningServer) -> None:
         except httpx.TransportError:
             server.process.poll()
         pause.wait(0.05)
-    raise AssertionError(f"not ready within {READY_WITHIN_S} s: {server.log.read_text()[-4000:]}")
+    raise AssertionError(f"not ready within {seconds} s: {server.log.read_text()[-4000:]}")
