@@ -167,7 +167,7 @@ def _report(
     failures = {
         "connection lost": us.viewers["lost"],
         "durable event out of order": us.viewers["broken"],
-        "viewer without every durable event": plan.viewers - us.viewers["complete"],
+        "viewer without every durable event": us.viewers["incomplete"],
     }
     return Report(
         name="fanout",

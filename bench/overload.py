@@ -1,8 +1,9 @@
 """`python -m bench overload`: a busy room, then ten times as much, beside what was promised.
 
-Texts are offered at a tenth and at all of the rate, gifts at their own pace. Everybody's durable
-events are counted: each viewer must get all of them, once, in order. Goals are printed beside
-what was seen; only a lost or disordered durable event fails the run.
+Texts are offered at a tenth and at all of the rate, gifts at their own pace; then at a tenth
+again while every tenth viewer never reads. Everybody's durable events are counted: each who reads
+must get all of them, once, in order. Goals are printed beside what was seen; only a lost or
+disordered durable event fails the run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,14 +51,31 @@ class Goal:
 def measure(plan: Plan, console: Console) -> Report:
     """Run both, and report."""
     seen: dict[str, Outcome] = {}
-    for name, rate in (("busy", plan.rate / 10), ("overload", plan.rate)):
+    deaf = plan.viewers // 10
+    phases = (
+        ("busy", plan.rate / 10, 0),
+        ("deaf", plan.rate / 10, deaf),
+        ("overload", plan.rate, 0),
+    )
+    for name, rate, never_read in phases:
         with console.status(f"{name}: {rate:g} texts a second to {plan.viewers} viewers"):
             order = {"do": "send", "rate": rate, "gifts": plan.gifts, "seconds": plan.seconds}
             order |= {"every_text": False, "others": True}
-            seen[name] = watch("liveroom", plan.viewers, order)
+            seen[name] = watch("liveroom", plan.viewers, order, deaf=never_read)
     goals = [
         Goal("busy: money p99", _p(seen["busy"], "money"), 50),
         Goal("busy: text p99", _p(seen["busy"], "text"), 250),
+        Goal(
+            "deaf: the others' money p99",
+            _p(seen["deaf"], "money"),
+            round(1.1 * _p(seen["busy"], "money"), 1),
+        ),
+        Goal(
+            "deaf: memory of each",
+            (seen["deaf"].grown_kib - seen["busy"].grown_kib) / max(1, deaf),
+            256,
+            "KiB",
+        ),
         Goal("overload: money p99", _p(seen["overload"], "money"), 200),
         Goal("overload: loop lag p99.9", seen["overload"].server["lag_ms"], 50),
         *_complete(plan, seen),
@@ -68,7 +86,7 @@ def measure(plan: Plan, console: Console) -> Report:
 
 def _complete(plan: Plan, seen: Mapping[str, Outcome]) -> Iterator[Goal]:
     for name, outcome in seen.items():
-        missing = plan.viewers - outcome.viewers["complete"] + outcome.viewers["broken"]
+        missing = outcome.viewers["incomplete"] + outcome.viewers["broken"]
         yield Goal(f"{name}: viewers without every durable event in order", missing, 0, "")
 
 

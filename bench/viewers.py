@@ -7,6 +7,7 @@ the monotonic clock that both processes share. Nothing here keeps frames.
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from collections import defaultdict
@@ -16,6 +17,7 @@ import msgspec
 import uvloop
 
 SAMPLE = 20
+DEAF_BUFFER_BYTES = 4_096
 VALUES_MAX = 20_000
 AT_ONCE = 64
 ALL_IN_WITHIN_S = 60.0
@@ -42,7 +44,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.frames = self.bytes = self.lost = 0
-        self.broken = self.complete = 0
+        self.broken = self.complete = self.incomplete = 0
         self._memo: dict[bytes, tuple[int, ...]] = {}
         self.sampled_frames = self.sampled_messages = 0
         self.delays_ms: dict[str, list[float]] = defaultdict(list)
@@ -108,6 +110,13 @@ class Viewer(asyncio.Protocol):
             self._opened()
         while (frame := self._cut()) is not None:
             self._take(*frame)
+
+    def stop_reading(self) -> None:
+        """Take nothing more, as a phone does that lost its network."""
+        self._transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, DEAF_BUFFER_BYTES
+        )
+        self._transport.pause_reading()
 
     def _opened(self) -> None:
         self._is_open = True
@@ -205,6 +214,8 @@ async def main() -> None:
 
     viewers: list[Viewer] = []
 
+    deaf = plan.get("deaf", 0)
+
     async def come(number: int, token: str | None) -> None:
         async with gate:
             _, viewer = await loop.create_connection(
@@ -214,7 +225,10 @@ async def main() -> None:
                 local_addr=(f"127.0.0.{1 + number % SOURCES}", 0),
             )
             await viewer.entered
-            viewers.append(viewer)
+            if number >= len(tokens) - deaf:
+                viewer.stop_reading()
+            else:
+                viewers.append(viewer)
 
     started = time.monotonic()
     async with asyncio.timeout(ALL_IN_WITHIN_S), asyncio.TaskGroup() as coming:
@@ -227,6 +241,7 @@ async def main() -> None:
         print(json.dumps({}), flush=True)
     last = max((viewer.last for viewer in viewers), default=0)
     seen.complete = sum(viewer.last == last for viewer in viewers)
+    seen.incomplete = len(viewers) - seen.complete
     print(json.dumps(seen.told()), flush=True)
 
 

@@ -35,6 +35,8 @@ class Outcome:
     entering_cpu_s: float
     kib_per_viewer: float
     count: int
+    grown_kib: float = 0.0
+    """What the process took on while it sent."""
 
     @property
     def frames_per_viewer(self) -> float:
@@ -128,9 +130,14 @@ def tokens(secret: str, count: int) -> list[str]:
 
 
 def watch(
-    name: str, viewers: int, order: Mapping[str, Any], command: Sequence[str] | None = None
+    name: str,
+    viewers: int,
+    order: Mapping[str, Any],
+    command: Sequence[str] | None = None,
+    *,
+    deaf: int = 0,
 ) -> Outcome:
-    """Let viewers watch one server carry out one order."""
+    """Let viewers watch one server carry out one order; the last `deaf` of them never read."""
     with (
         talking(name, command or ours(name)) as server,
         talking("viewers", [sys.executable, "-m", "bench.viewers"]) as crowd,
@@ -141,11 +148,14 @@ def watch(
         empty = usage(pid)
         signed = tokens(secret, viewers) if secret else []
         entered = crowd.ask(
-            json.dumps({"port": server.hello["port"], "viewers": viewers, "tokens": signed})
+            json.dumps(
+                {"port": server.hello["port"], "viewers": viewers, "tokens": signed, "deaf": deaf}
+            )
         )
         full = usage(pid)
         crowd.ask("clear")
         done = server.ask(json.dumps(order))
+        last = usage(pid)
         seen = crowd.ask("")
     return Outcome(
         server=done,
@@ -154,4 +164,5 @@ def watch(
         entering_cpu_s=full.cpu_s - empty.cpu_s,
         kib_per_viewer=(full.resident_bytes - empty.resident_bytes) / viewers / 1024,
         count=viewers,
+        grown_kib=(last.resident_bytes - full.resident_bytes) / 1024,
     )

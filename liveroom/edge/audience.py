@@ -6,16 +6,18 @@ from it exactly what the welcome did not contain. It knows no service and no tok
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol, final
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, Protocol, final
 
 from liveroom.bus.port import Bus, Publication
-from liveroom.domain.events import DanmakuSaid, Event
-from liveroom.domain.ids import EventId, RoomId, UserId
+from liveroom.domain.events import Audience as EventAudience
+from liveroom.domain.events import DanmakuSaid, Delivery, Event
+from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
-from liveroom.edge.connection import Connection
-from liveroom.edge.event_stream import EventStream
+from liveroom.edge.viewer import Position, Viewer, not_in
 from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES, logger
 from liveroom.protocol.batch import Budgets, Chance, Sampler, Tick, is_urgent
 from liveroom.protocol.codec import Codec
@@ -65,46 +67,6 @@ class Loop(Protocol):
     def call_soon(self, callback: Callable[[], object]) -> object:
         """Call back in the next turn."""
         ...
-
-
-@dataclass(slots=True)
-class Coming:
-    """What was flushed while somebody was coming in."""
-
-    ticks: list[Tick] = field(default_factory=list)
-    personal: list[Event] = field(default_factory=list)
-
-
-@final
-class Viewer:
-    """One connection in a room.
-
-    `floor` and `personal` are the room's and the person's last event that the viewer has.
-    """
-
-    __slots__ = ("backlog", "codec", "coming", "connection", "floor", "is_host", "personal", "user")
-
-    def __init__(
-        self, connection: Connection | EventStream, *, user: UserId, is_host: bool
-    ) -> None:
-        self.connection = connection
-        self.codec: Codec = connection.codec
-        self.backlog = connection.backlog
-        self.user = user
-        self.is_host = is_host
-        self.floor = 0
-        self.personal = 0
-        self.coming: Coming | None = Coming()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """What a welcome contained: event numbers, and which events without one it showed."""
-
-    epoch: str
-    offset: int
-    personal: int
-    shown: frozenset[EventId] = frozenset()
 
 
 @final
@@ -222,7 +184,7 @@ class Audience:
             self._likes = max(self._likes, likes)
         viewer.floor = position.offset
         viewer.personal = position.personal
-        kept = [*missed, *_not_in(position, coming.ticks, viewer)]
+        kept = [*missed, *not_in(position, coming.ticks, viewer)]
         viewer.floor = max([viewer.floor, *_numbers(kept)])
         reached = 0 if missed else position.offset
         for first in range(0, len(kept), MISSED_PER_FRAME):
@@ -347,7 +309,7 @@ class Audience:
             viewer.coming.ticks.append(tick)
         for delivery, reason, count in tick.left_out:
             EVENTS_DROPPED.labels(delivery.value, reason).inc(count)
-        self._sweep = self._steps(tick, [*events, *personal], now)
+        self._sweep = self._steps(tick, [*_shown(tick), *personal], now)
         self._continue()
 
     def _continue(self) -> None:
@@ -419,11 +381,13 @@ class Audience:
     ) -> Prepared | None:
         if not shown and not wanted:
             return None
-        lossy = len(shown) - len(durable)
+        lossy = Counter(event.fact.DELIVERY for event in shown)
+        lossy.subtract(event.fact.DELIVERY for event in durable)
+        left_out = +lossy
         kept = essential(self._batch(durable, offset)) if durable else None
-        if not lossy and kept is not None:
+        if not left_out and kept is not None:
             return kept
-        return Prepared(self._batch(shown, offset), essential=kept, inessential=lossy)
+        return Prepared(self._batch(shown, offset), essential=kept, inessential=left_out)
 
     def _batch(self, events: Iterable[Event], offset: int) -> Batch:
         shown = [present(event) for event in events]
@@ -444,7 +408,7 @@ class Audience:
                 continue
             for viewer in viewers:
                 batch = self._batch((event,), max(offset, viewer.floor))
-                viewer.connection.offer(Prepared(batch, essential=None, inessential=1))
+                viewer.connection.offer(Prepared(batch, essential=None, inessential=_ONE_TEXT))
 
     def _flush_personal(self, events: list[Event]) -> None:
         mine: dict[UserId, list[Event]] = {}
@@ -481,18 +445,14 @@ class Audience:
 
 
 _DONE = object()
+_ONE_TEXT: Final = MappingProxyType({Delivery.TEXT: 1})
+
+
+def _shown(tick: Tick) -> Iterator[Event]:
+    """List what reached those it was for: texts left out of the sample did not."""
+    yield from tick.everyone
+    yield from (event for event in tick.host if event.fact.AUDIENCE is EventAudience.HOST)
 
 
 def _numbers(events: Iterable[Event]) -> Iterator[int]:
     return (event.n for event in events if event.n is not None)
-
-
-def _not_in(position: Position, ticks: Iterable[Tick], viewer: Viewer) -> Iterator[Event]:
-    """Pick from what was flushed meanwhile what the welcome did not contain."""
-    for tick in ticks:
-        for event in tick.host if viewer.is_host else tick.everyone:
-            if event.n is not None:
-                if event.n > position.offset:
-                    yield event
-            elif event.id not in position.shown:
-                yield event

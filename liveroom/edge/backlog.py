@@ -7,17 +7,28 @@ is too slow. It counts its own bytes and never asks the transport. It knows no s
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, final
 
+from liveroom.domain.events import Delivery
 from liveroom.protocol.codec import Codec
 from liveroom.protocol.messages import Fields, Message
 
-BACKLOG_BYTES_MAX = 256 * 1024
-"""Above it a viewer is closed with 4001 and resumes by offset."""
+BACKLOG_BYTES_MAX = 160 * 1024
+"""Above it a viewer is closed with 4001 and resumes by offset.
 
-WHOLE_BYTES_MAX = 64 * 1024
+With what transport and kernel may hold, and one frame over, a viewer costs at most 256 KiB.
+"""
+
+WHOLE_BYTES_MAX = 40 * 1024
 """Above it new frames are kept without their texts and greetings."""
+
+
+LeftOut = Mapping[Delivery, int]
+"""How many events of each class somebody is not shown."""
+
+NOTHING_LEFT_OUT: Final[LeftOut] = MappingProxyType({})
 
 
 @final
@@ -27,14 +38,18 @@ class Prepared:
     Args:
         message: what viewers see.
         essential: what a slow viewer must still see; None = nothing of it.
-        inessential: how many events the essential form leaves out.
+        inessential: how many events of which class the essential form leaves out.
 
     """
 
     __slots__ = ("_essential", "_frames", "inessential", "is_essential", "message")
 
     def __init__(
-        self, message: Message | Fields, *, essential: "Prepared | None", inessential: int = 0
+        self,
+        message: Message | Fields,
+        *,
+        essential: "Prepared | None",
+        inessential: LeftOut = NOTHING_LEFT_OUT,
     ) -> None:
         self.message = message
         self.inessential = inessential
@@ -74,7 +89,7 @@ class Backlog:
     Args:
         codec: the viewer's.
         write: hands bytes to the socket's transport; it may call `pause` meanwhile.
-        skipped: told how many events were left out.
+        skipped: told how many events of which class were left out.
 
     """
 
@@ -85,7 +100,7 @@ class Backlog:
         codec: Codec,
         write: Callable[[bytes], None],
         *,
-        skipped: Callable[[int], None],
+        skipped: Callable[[LeftOut], None],
         bytes_max: int = BACKLOG_BYTES_MAX,
     ) -> None:
         self._codec = codec

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from liveroom.domain.ids import TenantId, UserId
+from liveroom.edge.backlog import BACKLOG_BYTES_MAX
 from liveroom.protocol.batch import Budgets
 from liveroom.protocol.limits import Allowance, Rate, Rates, TokenBucket
 
@@ -27,7 +28,7 @@ class GatewayLimits:
     accepts_per_s: int = 2_000
     rates: Rates = field(default_factory=Rates)
     budgets: Budgets = field(default_factory=Budgets)
-    backlog_bytes: int = 256 * 1024
+    backlog_bytes: int = BACKLOG_BYTES_MAX
     tick_ms: int = 100
 
 

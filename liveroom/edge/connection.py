@@ -16,7 +16,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from liveroom.edge.backlog import Backlog, Prepared, essential
+from liveroom.edge.backlog import Backlog, LeftOut, Prepared, essential
 from liveroom.observe import EVENTS_DROPPED, GATEWAY_FRAMES
 from liveroom.protocol.closing import INTERNAL, SLOW, after_ms, closing_of, reason_of
 from liveroom.protocol.codec import Codec, codec_of
@@ -109,7 +109,7 @@ class Connection(ServerConnection):
         self.request, self.response = _NO_REQUEST, None
         self.codec = codec_of(self.subprotocol)
         self.backlog = Backlog(
-            self.codec, self._write, skipped=self._count_skipped, bytes_max=self._bytes_max
+            self.codec, self._write, skipped=count_skipped, bytes_max=self._bytes_max
         )
         if self.paused:
             self.backlog.pause()
@@ -223,8 +223,11 @@ class Connection(ServerConnection):
             self.transport.write(frame)
             GATEWAY_FRAMES.inc()
 
-    def _count_skipped(self, events: int) -> None:
-        EVENTS_DROPPED.labels("text", "backlog").inc(events)
+
+def count_skipped(left_out: LeftOut) -> None:
+    """Count what a slow viewer is not shown."""
+    for delivery, count in left_out.items():
+        EVENTS_DROPPED.labels(delivery.value, "backlog").inc(count)
 
 
 _NO_REQUEST = Request("", Headers())

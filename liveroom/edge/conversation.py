@@ -18,11 +18,12 @@ from liveroom.domain.actors import Actor, Role
 from liveroom.domain.ids import RoomId
 from liveroom.domain.moderation import rank_of
 from liveroom.domain.refusals import Refused
-from liveroom.edge.audience import Audience, Viewer
+from liveroom.edge.audience import Audience
 from liveroom.edge.callers import CallerKey, Callers, GatewayLimits
 from liveroom.edge.connection import Connection
 from liveroom.edge.event_stream import EventStream
 from liveroom.edge.tokens import TokenVerifier
+from liveroom.edge.viewer import Viewer
 from liveroom.edge.welcoming import Shared, position_of, welcome
 from liveroom.observe import EVENTS_DROPPED, JOIN_SECONDS, logger
 from liveroom.protocol.closing import BAD_TOKEN, FULL, INTERNAL, RESTART, code_of

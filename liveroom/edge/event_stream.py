@@ -12,8 +12,8 @@ from typing import Protocol, final
 from websockets.exceptions import ConnectionClosedOK
 
 from liveroom.edge.backlog import Backlog, Prepared, essential
-from liveroom.edge.connection import FRAMES_QUEUED_MAX, WRITE_HIGH_BYTES, bye_of
-from liveroom.observe import EVENTS_DROPPED, GATEWAY_FRAMES
+from liveroom.edge.connection import FRAMES_QUEUED_MAX, WRITE_HIGH_BYTES, bye_of, count_skipped
+from liveroom.observe import GATEWAY_FRAMES
 from liveroom.protocol.closing import SLOW
 from liveroom.protocol.codec import EVENTS, Codec
 from liveroom.protocol.messages import Fields, Message
@@ -56,7 +56,7 @@ class EventStream:
         self.rank = 0
         self.transport = self
         self.on_leaving: Callable[[], None] | None = None
-        self.backlog = Backlog(EVENTS, self.write, skipped=_count_skipped, bytes_max=bytes_max)
+        self.backlog = Backlog(EVENTS, self.write, skipped=count_skipped, bytes_max=bytes_max)
         self._chance = chance
         self._ready: list[bytes] = []
         self._ready_bytes = 0
@@ -142,7 +142,3 @@ class EventStream:
                 yield chunk
             if self._is_open:
                 self.backlog.resume()
-
-
-def _count_skipped(events: int) -> None:
-    EVENTS_DROPPED.labels("text", "backlog").inc(events)

@@ -43,7 +43,8 @@ ACCEPTS_QUEUED = 4_096
 ARRIVALS_AT_ONCE = 128
 """So many people are recognised at the same time; the others wait their turn."""
 
-LAG_EVERY_S = 0.5
+LAG_EVERY_S = 0.1
+"""How often the loop is timed: a stall of that length or more is never missed."""
 RETRY_AFTER_S = 1
 DRAIN_BATCHES = 20
 """`move` goes out in so many batches over the first half of the drain."""

@@ -7,7 +7,7 @@ import msgspec
 
 from liveroom.domain.events import Event
 from liveroom.domain.ids import RoomId
-from liveroom.edge.audience import Position
+from liveroom.edge.viewer import Position
 from liveroom.protocol.codec import Codec
 from liveroom.protocol.messages import Fields, Resume, Welcome
 from liveroom.protocol.present import present, present_product, present_room, present_slot

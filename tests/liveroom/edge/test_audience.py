@@ -21,11 +21,10 @@ from liveroom.edge.audience import (
     SWEEP_SLICE,
     URGENT_EVERY_S,
     Audience,
-    Position,
-    Viewer,
 )
 from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.edge.connection import Connection
+from liveroom.edge.viewer import Position, Viewer
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.messages import Batch, Fields, Message, ToYou
 from tests.liveroom.edge.virtual_time import VirtualLoop

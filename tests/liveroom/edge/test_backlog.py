@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveroom.edge.backlog import BACKLOG_BYTES_MAX, WHOLE_BYTES_MAX, Backlog, Prepared, essential
+from liveroom.domain.events import Delivery
+from liveroom.edge.backlog import (
+    BACKLOG_BYTES_MAX,
+    WHOLE_BYTES_MAX,
+    Backlog,
+    LeftOut,
+    Prepared,
+    essential,
+)
 from liveroom.protocol.codec import JSON, MSGPACK
 from liveroom.protocol.messages import Batch, Counters
 
@@ -16,7 +24,7 @@ def batch(label: str, *, gifts: int, texts: int) -> Prepared:
         return Batch(epoch="e", offset=0, events=events, counters=counters)
 
     kept = essential(of(gifts, 0)) if gifts else None
-    return Prepared(of(gifts, texts), essential=kept, inessential=texts)
+    return Prepared(of(gifts, texts), essential=kept, inessential={Delivery.TEXT: texts})
 
 
 class Socket:
@@ -34,8 +42,8 @@ class Socket:
         if self.room <= 0:
             self.backlog.pause()
 
-    def skip(self, events: int) -> None:
-        self.skipped += events
+    def skip(self, left_out: LeftOut) -> None:
+        self.skipped += left_out[Delivery.TEXT]
 
     @property
     def text(self) -> bytes:

@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 
-from liveroom.edge.connection import OPEN_WITHIN_S, UNSENT_BYTES_MAX, WRITE_HIGH_BYTES, Connection
+from liveroom.edge.connection import OPEN_WITHIN_S, UNSENT_BYTES_MAX, Connection
 from liveroom.protocol.batch import TEXTS_PER_S
 from liveroom.protocol.codec import JSON, MSGPACK
 from liveroom.protocol.messages import Bye, Welcome
@@ -29,7 +30,8 @@ FLOOD_PER_S = 2_000
 """Ten times what a busy room says."""
 FLOOD_S = 3
 GIFTS_PER_S = 30
-BYTES_MAX = 256 * 1024
+COST_BYTES_MAX = 256 * 1024
+"""What somebody who never reads may cost: our backlog, the transport's buffer, the kernel's."""
 
 
 @pytest_asyncio.fixture
@@ -102,7 +104,7 @@ async def test_those_who_never_read_stay_under_their_bound_and_are_told_to_come_
         await house.fake.publish(*(house.fake.commit(gift_fact("x" * 60)) for _ in range(50)))
         await anna.event("gift", n=len(house.fake.history))
         most = max(most, *map(_held, connections))
-    assert most <= BYTES_MAX + WRITE_HIGH_BYTES + UNSENT_BYTES_MAX
+    assert most + UNSENT_BYTES_MAX <= COST_BYTES_MAX
     assert _numbers(anna) == list(range(1, len(house.fake.history) + 1))
     for one in deaf:
         bye = (await one.read_to_the_end())[-1]
@@ -162,6 +164,25 @@ async def test_a_frame_that_promises_too_much_is_refused_before_it_comes(house: 
     assert code == 1009
     assert bye is not None
     assert bye.code == 1009
+
+
+async def test_compression_is_never_agreed_to_and_a_compressed_bomb_is_never_inflated(
+    house: House,
+) -> None:
+    """16 MB of zeros in 16 KB, sent as if permessage-deflate (RFC 7692) had been negotiated."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = deflate.compress(bytes(16 * 1024 * 1024)) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    anna, ming = await house.guest("anna"), await house.guest("ming", compression="deflate")
+    assert ming.websocket.protocol.extensions == []
+    request, response = ming.websocket.request, ming.websocket.response
+    assert "permessage-deflate" in request.headers["Sec-WebSocket-Extensions"]
+    assert "Sec-WebSocket-Extensions" not in response.headers
+    rsv1 = 0x40
+    ming.websocket.transport.write(_masked(0x82 | rsv1, bomb[:16_000]))
+    bye, code = await ming.closed()
+    assert (bye and bye.code, code) == (1002, 1002)
+    await house.fake.gift_of("x")
+    await anna.event("gift", n=1)
 
 
 async def test_many_small_fragments_never_make_a_large_message(house: House) -> None:

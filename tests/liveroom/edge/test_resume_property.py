@@ -31,9 +31,10 @@ from liveroom.domain.actors import Actor, Role
 from liveroom.domain.events import DanmakuSaid, Event, GiftSent
 from liveroom.domain.ids import EventId, UserId
 from liveroom.domain.rooms import Counters
-from liveroom.edge.audience import Audience, Viewer
+from liveroom.edge.audience import Audience
 from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.edge.connection import Connection
+from liveroom.edge.viewer import Viewer
 from liveroom.edge.welcoming import position_of, welcome
 from liveroom.protocol.codec import JSON, MSGPACK, Codec
 from liveroom.protocol.messages import Fields, Message, Resume
