@@ -54,6 +54,8 @@ GUEST_TTL_S = 6 * 60 * 60
 """How long a guest may publish with the token that comes with a seat, or come back with it."""
 GC_THRESHOLDS = (100_000, 50, 100)
 """Objects until the youngest are looked at, and how often the older generations join in."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long the store's thread may keep the interpreter from packets that wait for it."""
 
 _log = logger(__name__)
 
@@ -307,6 +309,8 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stopped.set)
     await app.start()
     settle_memory()
+    # Each call into the kernel gives the lock away; by default it is back after 5 ms at worst.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     await stopped.wait()
     _log.info("draining", seconds=DRAIN_S)
     await app.stop(drain_s=DRAIN_S)
