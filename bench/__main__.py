@@ -15,6 +15,7 @@ from bench import closed_net, janus
 from bench import fanout as fanouts
 from bench import flash as flashes
 from bench import gifts as gift_run
+from bench import hostile as hostiles
 from bench import idle as idles
 from bench import loss as losses
 from bench import media as media_run
@@ -214,6 +215,34 @@ def flash(
     def run(console: Console) -> Report:
         with own_server(None, pps=pps) as test:
             return flashes.measure(test, plan, console)
+
+    _finish(run, json, html)
+
+
+@app.command()
+def hostile(
+    viewers: Annotated[
+        int, typer.Option(min=1, max=media_run.VIEWERS_MAX, help="How many watch.")
+    ] = 50,
+    sources: Annotated[
+        int, typer.Option(min=1, max=hostiles.SOURCES_MAX, help="How many strangers.")
+    ] = 1_000,
+    rate: Annotated[
+        float, typer.Option(min=1, max=hostiles.RATE_MAX, help="Their datagrams a second.")
+    ] = 20_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="For how long, each.")] = 5,
+    pps: Annotated[
+        float, typer.Option(min=60, max=media_run.PPS_MAX, help="What the host sends a second.")
+    ] = 345,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let strangers shout at the media port, and see what the room notices of it."""
+    plan = hostiles.Plan(viewers=viewers, sources=sources, rate_per_s=rate, seconds=seconds)
+
+    def run(console: Console) -> Report:
+        with own_server(None, pps=pps) as test:
+            return hostiles.measure(test, plan, console)
 
     _finish(run, json, html)
 

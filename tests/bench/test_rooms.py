@@ -1,13 +1,17 @@
 """The benches of whole rooms: bad paths, a crowd at once, a quiet crowd; each a small run."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.hostile import datagrams
 from bench.loss import Outcome
+from sfu.packet.demux import Kind, demux
 
 
 @pytest.fixture
@@ -50,6 +54,25 @@ def test_connected_viewers_of_nobody_are_counted_and_weighed(run) -> None:  # ty
     assert done.exit_code == 0, done.output
     assert found["figures"]["viewers in"] == 3
     assert found["figures"]["server CPU, ms per join"] > 0
+
+
+@pytest.mark.slow
+def test_strangers_are_counted_and_hear_nothing(run) -> None:  # type: ignore[no-untyped-def]
+    done, found = run(
+        *("hostile", "--viewers", "2", "--sources", "20", "--rate", "2000", "--seconds", "1")
+    )
+
+    figures = found["figures"]
+    assert figures["datagrams sent by strangers"] > 500, done.output
+    assert figures["answers to them"] == 0
+    assert figures["delivered a second under it"] > 300
+    assert figures["forward p99 under it, ms"] > 0
+
+
+def test_strangers_send_every_kind() -> None:
+    kinds = Counter(demux(one) for one in datagrams(Random(1), 1_000))
+
+    assert min(kinds[kind] for kind in Kind) >= 100
 
 
 def test_what_came_too_late_or_never_is_not_in_time() -> None:
