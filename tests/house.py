@@ -17,7 +17,8 @@ from liveroom.bus.port import Publication
 from liveroom.domain.actors import ANY_ROOM, Actor, AgeBand, Role
 from liveroom.domain.basket import Wanted
 from liveroom.domain.events import Event
-from liveroom.domain.ids import OrderId, ProductId, RoomId, UserId
+from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
+from liveroom.domain.ledger import Account
 from liveroom.domain.members import MemberDraft
 from liveroom.domain.orders import Checkout, OrderDraft, OrderLine, OrderReceipt, Product
 from liveroom.domain.refusals import Refused
@@ -25,7 +26,7 @@ from liveroom.domain.rooms import RoomDraft
 from liveroom.service.paying import Payment, PaymentNotice
 from liveroom.service.ports import Policy, Ports
 from liveroom.service.services import Services, build_services
-from liveroom.store import shop, sqlite
+from liveroom.store import posting, shop, sqlite
 from liveroom.store.database import open_store
 from liveroom.store.migrating import migrate
 from liveroom.store.port import Store
@@ -124,6 +125,22 @@ class House:
     async def pay(self, checkout: Checkout, **changes: Any) -> OrderReceipt | None:
         fields = {"payment": checkout.payment, "order": checkout.order, "amount": checkout.amount}
         return await self.services.shopping.payment_settled(PaymentNotice(**{**fields, **changes}))
+
+    async def buy_coins(
+        self, user: str = "u1", pack: str = "coins-60", key: str = "k", **changes: Any
+    ) -> Checkout:
+        """Buy a pack and have the provider say that it is paid."""
+        opened = await self.services.coins.buy(viewer(user), ROOM, pack, key)
+        await self.tell(opened, **changes)
+        return opened
+
+    async def tell(self, opened: Checkout, **changes: Any) -> OrderId | None:
+        fields = {"payment": opened.payment, "order": opened.order, "amount": opened.amount}
+        return await self.services.settling.settled(PaymentNotice(**{**fields, **changes}))
+
+    async def balance(self, account: Account) -> int:
+        """What is in an account, guarded or not."""
+        return await self.store.run(lambda tx: posting.total_of(tx, TenantId("default"), account))
 
     async def stock(self, product: str = "p1") -> int | None:
         found = await self.store.run(lambda tx: shop.find_product(tx, "default", product))

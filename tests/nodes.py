@@ -10,8 +10,9 @@ from liveroom.bus.address import parse
 from liveroom.bus.port import BusUnavailableError, Publication, Unsubscribe
 from liveroom.bus.port import Position as Place
 from liveroom.bus.redis import RedisBus
-from liveroom.domain.events import Entered, Event, PaymentReceived, ProductPinned
+from liveroom.domain.events import Entered, Event, ProductPinned
 from liveroom.domain.ids import EventId, OrderId, ProductId, RoomId, UserId
+from liveroom.domain.receipts import PaymentReceived
 
 EPOCH = "first"
 _prefixes = itertools.count(1)

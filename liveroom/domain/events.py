@@ -8,30 +8,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
-from liveroom.domain.ids import BroadcastId, EventId, OrderId, ProductId, RoomId, UserId
-
-
-class Delivery(StrEnum):
-    """The written contract of an event (design 3.3): what may happen to it under load."""
-
-    MONEY = "money"  # stored, ordered, replayed, exactly once on screen
-    STATE = "state"  # durable too; after a gap only the latest matters
-    CUE = "cue"  # personal, in the snapshot while current
-    TEXT = "text"  # weighted sample over the viewer's budget
-    AMBIENT = "ambient"  # counters and greetings: dropped first
-
-
-class Audience(StrEnum):
-    """Whom an event is for; `ONE` means the person in `Event.to`."""
-
-    ALL = "all"
-    HOST = "host"
-    ONE = "one"
+from liveroom.domain.delivery import Audience as Audience
+from liveroom.domain.delivery import Delivery as Delivery
+from liveroom.domain.ids import BroadcastId, EventId, ProductId, RoomId, UserId
+from liveroom.domain.receipts import (
+    CoinsBought,
+    GoalChanged,
+    PaymentReceived,
+    RefundMade,
+    TipReminded,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiftSent:
-    """A paid gift; `combo` is the sender's running count of this gift within 3 s."""
+    """A paid gift; `combo` is the sender's running count of this gift within 3 s.
+
+    `context` says what for: `product:ID` thanks for explaining it, `draw` after a draw.
+    """
 
     KIND: ClassVar[str] = "gift"
     DELIVERY: ClassVar[Delivery] = Delivery.MONEY
@@ -41,6 +35,7 @@ class GiftSent:
     gift: str
     count: int
     combo: int
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,39 +65,12 @@ class OrderPaid:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentReceived:
-    """The buyer's own receipt: their checkout is paid and is an order now (fen)."""
-
-    KIND: ClassVar[str] = "receipt"
-    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    order: OrderId
-    product: ProductId
-    title: str
-    amount: int
-    nth: int
-
-
 class Standing(StrEnum):
     """As what somebody stands on a stage; a rival is another room's host."""
 
     HOST = "host"
     GUEST = "guest"
     RIVAL = "rival"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundMade:
-    """The buyer's own word that an order, or a part of it, was refunded (fen)."""
-
-    KIND: ClassVar[str] = "refund"
-    DELIVERY: ClassVar[Delivery] = Delivery.MONEY
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    refund: str
-    order: OrderId
-    amount: int
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +395,9 @@ Fact = (
     | OrderPaid
     | PaymentReceived
     | RefundMade
+    | CoinsBought
+    | TipReminded
+    | GoalChanged
     | StageChanged
     | QueueChanged
     | MicChanged

@@ -26,6 +26,7 @@ REFUSALS: dict[str, Refusal] = {
     "forbidden": Refusal(403, "This role may not do that; use a token with a higher role."),
     "anonymous": Refusal(403, "Anonymous viewers can only watch; sign in to take part."),
     "no_seat": Refusal(403, "A guest needs a seat on the stage first; ask the host for the mic."),
+    "tip_too_large": Refusal(403, "That is more than one tip may be; send less."),
     "age_unconfirmed": Refusal(403, "Paying needs a confirmed adult; confirm your age first."),
     "muted": Refusal(403, "You may not speak here for now; retry_ms says for how long."),
     "kicked": Refusal(403, "You were removed from this room; come back when retry_ms has passed."),
@@ -33,6 +34,8 @@ REFUSALS: dict[str, Refusal] = {
     # is it there
     "no_such_room": Refusal(404, "There is no such room; check its id or create it first."),
     "no_such_product": Refusal(404, "There is no such product; create it first."),
+    "no_such_pack": Refusal(404, "There is no such pack of coins; list what can be bought."),
+    "no_such_case": Refusal(404, "There is no such case."),
     "no_such_gift": Refusal(404, "There is no such gift; see the room's gift catalogue."),
     "no_such_order": Refusal(404, "There is no such order."),
     "no_such_slot": Refusal(404, "There is no such slot; see how many seats the room has."),
@@ -60,6 +63,8 @@ REFUSALS: dict[str, Refusal] = {
     "not_enough_points": Refusal(409, "Not enough points."),
     "used_up": Refusal(409, "Used up: there is no more of it."),
     "hold_ended": Refusal(409, "The reservation has ended already; start again."),
+    "case_decided": Refusal(409, "The case was decided otherwise already."),
+    "goal_open": Refusal(409, "The room has a goal already; end that one first."),
     "nothing_to_refund": Refusal(409, "Nothing is left to refund."),
     "parcel_elsewhere": Refusal(409, "The parcel cannot get there from where it is."),
     "limit_reached": Refusal(
@@ -84,6 +89,7 @@ REFUSALS: dict[str, Refusal] = {
     "contacts": Refusal(422, "Contact details are not allowed in this room; leave them out."),
     # slow down, broken
     "slow_mode": Refusal(429, "Slow mode is on; speak again after retry_ms."),
+    "cooling_down": Refusal(429, "You have tipped a lot today; pause as long as retry_ms says."),
     "rate": Refusal(429, "Too fast; wait as long as retry_ms says."),
     "full": Refusal(503, "The server is full; try again as long as retry_ms says."),
     "unavailable": Refusal(503, "That part is not reachable right now; try again."),

@@ -255,8 +255,10 @@ class Conversation:
                 said = await services.talking.say(self._actor, self._room, text, id_)
                 held = said.held or msgspec.UNSET
                 return Ok(id=id_, event=said.id, text=said.text, held=held)
-            case Gift(id=id_, gift=gift, count=count):
-                receipt = await services.gifting.give(self._actor, self._room, gift, count, id_)
+            case Gift(id=id_, gift=gift, count=count, context=context):
+                receipt = await services.gifting.give(
+                    self._actor, self._room, gift, count, id_, context
+                )
                 return Ok(id=id_, event=receipt.id, n=receipt.n, coins_left=receipt.coins_left)
             case Ask(id=id_, do=do, with_=with_):
                 arguments = self._arguments(with_)

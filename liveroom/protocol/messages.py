@@ -27,6 +27,8 @@ AFTER_MS_MAX = 600_000
 CODE_MAX = 4_999
 
 # `$` would let a trailing newline through.
+CONTEXT_LENGTH_MAX = 80
+
 _WHOLE_ID = ID_PATTERN.removesuffix("$") + r"\Z"
 
 Id = Annotated[str, Meta(pattern=_WHOLE_ID)]
@@ -82,11 +84,12 @@ class Like(Message, frozen=True, kw_only=True, tag="like"):
 
 
 class Gift(Message, frozen=True, kw_only=True, tag="gift"):
-    """Send a gift; `id` makes a repetition harmless."""
+    """Send a gift; `id` makes a repetition harmless. `context` says what for: `product:ID`."""
 
     id: CommandKey
     gift: Id
     count: Annotated[int, Meta(ge=1, le=GIFTS_MAX)] = 1
+    context: Annotated[str, Meta(max_length=CONTEXT_LENGTH_MAX)] | None = None
 
 
 class Ask(Message, frozen=True, kw_only=True, tag="ask"):

@@ -27,12 +27,10 @@ from liveroom.domain.events import (
     MicChanged,
     NoticeGiven,
     OrderPaid,
-    PaymentReceived,
     ProductCard,
     ProductPinned,
     QueueChanged,
     Recognised,
-    RefundMade,
     RitualPerformed,
     Sanctioned,
     Seated,
@@ -41,6 +39,13 @@ from liveroom.domain.events import (
     SpeakerChanged,
     StageChanged,
     WelcomedBack,
+)
+from liveroom.domain.receipts import (
+    CoinsBought,
+    GoalChanged,
+    PaymentReceived,
+    RefundMade,
+    TipReminded,
 )
 from liveroom.domain.rooms import Broadcast, Room
 from liveroom.protocol.messages import Fields
@@ -120,7 +125,10 @@ def _last(last: LastPurchase | None) -> Fields | None:
 
 
 def _gift(fact: GiftSent) -> Fields:
-    return asdict(fact)
+    fields = asdict(fact)
+    if fact.context is None:
+        del fields["context"]
+    return fields
 
 
 def _ritual(fact: RitualPerformed) -> Fields:
@@ -139,7 +147,7 @@ def _receipt(fact: PaymentReceived) -> Fields:
     return asdict(fact)
 
 
-def _refund(fact: RefundMade) -> Fields:
+def _plain(fact: RefundMade | CoinsBought | TipReminded | GoalChanged) -> Fields:
     return asdict(fact)
 
 
@@ -234,7 +242,10 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     RitualPerformed: _ritual,
     OrderPaid: _order,
     PaymentReceived: _receipt,
-    RefundMade: _refund,
+    RefundMade: _plain,
+    CoinsBought: _plain,
+    TipReminded: _plain,
+    GoalChanged: _plain,
     StageChanged: _stage,
     QueueChanged: _queue,
     MicChanged: _personal,

@@ -162,6 +162,8 @@ class Checkouts:
             raise Refused("no_such_order")
         if notice.amount != row.amount:
             raise Refused("invalid", "The amount paid is not the amount asked for.")
+        if notice.outcome is PaymentOutcome.CHARGED_BACK:
+            raise Refused("invalid", "A charge-back of goods is for the shop: refund the order.")
         state = CheckoutState(row.state)
         if state is CheckoutState.PAID:
             known = shop.find_order(tx, row.tenant, notice.order)

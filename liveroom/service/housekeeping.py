@@ -6,6 +6,7 @@ from typing import Final
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.earning import Earning
 from liveroom.service.parcelling import Parcelling
 from liveroom.service.ports import Ports
 from liveroom.service.recognising import Recognising
@@ -13,12 +14,15 @@ from liveroom.service.refunding import Refunding
 from liveroom.service.shopping import Shopping
 from liveroom.service.staging import Staging
 from liveroom.service.talking import Talking
+from liveroom.service.unwinding import Unwinding
 from liveroom.store import holds, keys, moderation, reversing, tickets, webhooks
 from liveroom.store.port import Transaction
 
 CHECKOUTS_EVERY_MS: Final = 5_000
 REFUNDS_EVERY_MS: Final = 2_000
 LEDGER_EVERY_MS: Final = 10_000
+UNWINDING_EVERY_MS: Final = 1_000
+EARNINGS_EVERY_MS: Final = 10 * 60 * 1000
 PARCELS_EVERY_MS: Final = 60_000
 HOSTS_EVERY_MS: Final = 30_000
 ORPHANS_EVERY_MS: Final = 3_000
@@ -40,6 +44,8 @@ class Housekeeping:
         staging: Staging,
         refunding: Refunding,
         parcelling: Parcelling,
+        unwinding: Unwinding,
+        earning: Earning,
     ) -> None:
         self._ports = ports
         self._always: tuple[Callable[[], Awaitable[None]], ...] = (
@@ -52,6 +58,8 @@ class Housekeeping:
             (REFUNDS_EVERY_MS, refunding.send_due),
             (LEDGER_EVERY_MS, self.expire),
             (PARCELS_EVERY_MS, parcelling.guard),
+            (UNWINDING_EVERY_MS, unwinding.step),
+            (EARNINGS_EVERY_MS, earning.mature),
             (HOSTS_EVERY_MS, broadcasting.end_abandoned),
             (ORPHANS_EVERY_MS, broadcasting.sweep),
             (PURGE_EVERY_MS, self.purge),

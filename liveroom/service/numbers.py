@@ -1,12 +1,16 @@
 """The numbers of a room: what the board shows."""
 
+from typing import Any
+
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import RoomId
 from liveroom.domain.refusals import Refused
 from liveroom.service.access import HOSTS_AND_MERCHANTS, Access, require
 from liveroom.service.ports import Ports
 from liveroom.service.talking import Talking
-from liveroom.store import rooms
+from liveroom.store import rooms, tips
+from liveroom.store.port import Transaction
+from liveroom.store.rooms import RoomState
 
 
 class Numbers:
@@ -17,7 +21,7 @@ class Numbers:
         self._access = access
         self._talking = talking
 
-    async def of(self, actor: Actor, room: RoomId) -> dict[str, int | float]:
+    async def of(self, actor: Actor, room: RoomId) -> dict[str, Any]:
         """Read the numbers: host, merchant and admin only.
 
         Totals since the room was created (`revenue` in fen, `gift_coins` in coins), and what
@@ -26,7 +30,7 @@ class Numbers:
         """
         require(actor, HOSTS_AND_MERCHANTS)
         await self._access.enter(actor, room)
-        state = await self._ports.store.run(lambda tx: rooms.state(tx, room))
+        state, thanked = await self._ports.store.run(lambda tx: _read(tx, room))
         if state is None:
             raise Refused("no_such_room")
         counters = state.counters
@@ -42,4 +46,11 @@ class Numbers:
             "likes": max(counters.likes, self._talking.likes(room)),
             "followers": counters.followers,
             "visits": counters.visits,
+            "tips": thanked,
         }
+
+
+def _read(tx: Transaction, room: RoomId) -> tuple[RoomState | None, dict[str, int]]:
+    """Read a room, and what its tips were for: coins by context, `product:ID` or `draw`."""
+    state = rooms.state(tx, room)
+    return state, {} if state is None else tips.by_context(tx, state.room.tenant, room)

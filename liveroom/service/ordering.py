@@ -5,10 +5,11 @@ The member's lifetime, the ordinal in the room, the public events: all of it or 
 
 from collections.abc import Sequence
 
-from liveroom.domain.events import Fact, LevelReached, OrderPaid, PaymentReceived
+from liveroom.domain.events import Fact, LevelReached, OrderPaid
 from liveroom.domain.ids import TenantId
 from liveroom.domain.orders import OrderDraft, OrderReceipt, Product, total_of
 from liveroom.domain.parcels import Parcel, ParcelState
+from liveroom.domain.receipts import PaymentReceived
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rituals import ritual_for
 from liveroom.domain.tiers import tier_of

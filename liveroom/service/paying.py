@@ -24,6 +24,7 @@ class PaymentOutcome(StrEnum):
 
     PAID = "paid"
     FAILED = "failed"
+    CHARGED_BACK = "charged_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

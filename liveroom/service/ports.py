@@ -6,10 +6,12 @@ from typing import Protocol
 
 from liveroom.bus.port import Alone, Bus, Company
 from liveroom.domain.actors import Actor
+from liveroom.domain.coins import EARNINGS_HOLD_MS
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.parcels import SHIP_WITHIN_MS
 from liveroom.domain.recognition import QueuePolicy
 from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
+from liveroom.domain.tipping import Tipping
 from liveroom.service.hooks import Sender
 from liveroom.service.paying import NoPayments, PaymentProvider
 from liveroom.store.port import Store
@@ -54,6 +56,8 @@ class Policy:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     queue: QueuePolicy = field(default_factory=QueuePolicy)
     ship_within_ms: int = SHIP_WITHIN_MS
+    tipping: Tipping = field(default_factory=Tipping)
+    earnings_hold_ms: int = EARNINGS_HOLD_MS
     first_on_mic: frozenset[Tier] = frozenset({Tier.DIAMOND})
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from liveroom.domain.actors import Actor
-from liveroom.domain.events import RefundMade
 from liveroom.domain.ids import OrderId, TenantId
 from liveroom.domain.ledger import Bundle, Transfer, chart
 from liveroom.domain.orders import LINES_MAX, check_amount
+from liveroom.domain.receipts import RefundMade
 from liveroom.domain.refunds import (
     ATTEMPTS_MAX,
     REASON_LENGTH_MAX,

@@ -7,9 +7,12 @@ from liveroom.service.access import Access
 from liveroom.service.announcing import Announcing
 from liveroom.service.asking import Asking
 from liveroom.service.broadcasting import Broadcasting
+from liveroom.service.coins import Coins
 from liveroom.service.delivering import Delivering
 from liveroom.service.directing import Directing
+from liveroom.service.earning import Earning
 from liveroom.service.gifting import Gifting
+from liveroom.service.goals import Goals
 from liveroom.service.housekeeping import Housekeeping
 from liveroom.service.judging import Judging
 from liveroom.service.lines import Lines
@@ -26,11 +29,13 @@ from liveroom.service.relay import Relay
 from liveroom.service.replays import Replays
 from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Heard, Rooms
+from liveroom.service.settling import Settling
 from liveroom.service.shopping import Shopping
 from liveroom.service.staging import Staging
 from liveroom.service.standing import Standing
 from liveroom.service.talking import Talking
 from liveroom.service.tickets import Tickets
+from liveroom.service.unwinding import Unwinding
 from liveroom.service.webhooks import Webhooks
 
 TICK_S: Final = 0.2
@@ -49,6 +54,11 @@ class Services:
     rooms: Rooms
     talking: Talking
     gifting: Gifting
+    coins: Coins
+    settling: Settling
+    unwinding: Unwinding
+    goals: Goals
+    earning: Earning
     recognising: Recognising
     shopping: Shopping
     refunding: Refunding
@@ -116,6 +126,9 @@ def build_services(ports: Ports) -> Services:
     delivering = Delivering(ports)
     ports.bus.subscribe_all(delivering.hear)
     shopping = Shopping(ports, access, profiles, Ordering(ports))
+    coins = Coins(ports, access)
+    unwinding = Unwinding(ports, access)
+    earning = Earning(ports, access)
     refunding = Refunding(ports, access, profiles)
     parcelling = Parcelling(ports, access)
     members = Members(ports, access, profiles)
@@ -126,6 +139,11 @@ def build_services(ports: Ports) -> Services:
         rooms=rooms,
         talking=talking,
         gifting=gifting,
+        coins=coins,
+        settling=Settling(shopping, coins),
+        unwinding=unwinding,
+        goals=Goals(ports, access),
+        earning=earning,
         recognising=recognising,
         shopping=shopping,
         refunding=refunding,
@@ -153,7 +171,16 @@ def build_services(ports: Ports) -> Services:
         staging=staging,
         directing=Directing(ports.store, ports.media),
         housekeeping=Housekeeping(
-            ports, talking, recognising, shopping, broadcasting, staging, refunding, parcelling
+            ports,
+            talking,
+            recognising,
+            shopping,
+            broadcasting,
+            staging,
+            refunding,
+            parcelling,
+            unwinding,
+            earning,
         ),
         relay=Relay(ports.store, ports.bus),
         replays=Replays(ports, access, ports.node),

@@ -35,12 +35,12 @@ def _put(dialect: str, table: Table, replace: tuple[str, ...]) -> Any:
 
 
 @lru_cache(SHAPES_MAX)
-def _add_up(dialect: str, table: Table, column: str) -> Any:
+def _add_up(dialect: str, table: Table, add: tuple[str, ...]) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_={column: table.c[column] + statement.excluded[column]},
+        set_={name: table.c[name] + statement.excluded[name] for name in add},
     )
 
 
@@ -74,10 +74,10 @@ def put(
 
 
 def add_up(
-    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]], *, column: str
+    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]], *, add: tuple[str, ...]
 ) -> None:
-    """Insert rows, or add their numbers in this column to the rows that have their keys."""
-    write_rows(tx, _add_up(tx.dialect.name, table, column), rows)
+    """Insert rows, or add their numbers in these columns to the rows that have their keys."""
+    write_rows(tx, _add_up(tx.dialect.name, table, add), rows)
 
 
 def write_rows(

@@ -187,7 +187,7 @@ def count_visits(
     new = {UserId(key[_MEMBER_OF_VISIT]) for key in insert_new_rows(tx, visits, rows)}
     if new:
         counted = [{**where, "member": user, "visits": 1} for user in sorted(new)]
-        add_up(tx, room_members, counted, column="visits")
+        add_up(tx, room_members, counted, add=("visits",))
     return new
 
 

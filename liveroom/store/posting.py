@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from liveroom.domain.ids import TenantId, UserId
 from liveroom.domain.ledger import NOTHING, Account, Balance, Bundle, Line, chart, lots, post
@@ -25,7 +25,7 @@ from liveroom.store.dialect import insert_new_rows, write_rows
 from liveroom.store.lots import Shelves, lots_of
 from liveroom.store.port import Transaction
 from liveroom.store.steps import reached
-from liveroom.store.tables import accounts, bundles, ledger_lines
+from liveroom.store.tables import accounts, bundles, ledger_lines, lot_moves
 
 PAGE = 50
 """Lines of one page of somebody's ledger."""
@@ -85,6 +85,14 @@ def coins_of(tx: Transaction, tenant: TenantId, users: Collection[UserId]) -> di
     these = {"of_tenant": tenant, "of_accounts": list(wallets)}
     held = {wallets[row.id]: int(row.balance) for row in tx.execute(_COINS, these)}
     return {user: held.get(user, 0) for user in users}
+
+
+def total_of(tx: Transaction, tenant: TenantId, account: Account) -> int:
+    """Sum up an account that is only lines."""
+    line = ledger_lines.c
+    total = select(func.coalesce(func.sum(line.amount), 0))
+    mine = total.where(line.tenant == tenant, line.account == account.id)
+    return int(tx.execute(mine).scalar_one())
 
 
 def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -> dict[str, Line]:
@@ -228,6 +236,15 @@ def _row_of(tenant: TenantId, bundle: Bundle, line: Line) -> dict[str, Any]:
         "version": line.version if guarded else None,
         "hash": line.head if guarded else None,
     }
+
+
+def moved_by(tx: Transaction, tenant: TenantId, cause: str, ref: str) -> dict[str, int]:
+    """Sum up, by lot, what the bundles of a cause and command took."""
+    mine = (bundles.c.tenant == lot_moves.c.tenant) & (bundles.c.id == lot_moves.c.bundle)
+    taken = select(lot_moves.c.lot, func.sum(-lot_moves.c.amount).label("taken"))
+    query = taken.join(bundles, mine).group_by(lot_moves.c.lot)
+    found = query.where(bundles.c.tenant == tenant, bundles.c.cause == cause, bundles.c.ref == ref)
+    return {row.lot: int(row.taken) for row in tx.execute(found)}
 
 
 def lines_of(

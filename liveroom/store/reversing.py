@@ -20,6 +20,11 @@ EXPIRED_MAX: Final = 200
 """Lots expired by one sweep; the rest waits for the next."""
 
 
+def itself(account: Account) -> Account:
+    """Say that what an account got is still there."""
+    return account
+
+
 def reverse(
     tx: Transaction,
     tenant: TenantId,
@@ -31,18 +36,20 @@ def reverse(
     reason: str,
     at: int,
     debtor: Callable[[Account], Account | None] = no_debt,
+    lies_in: Callable[[Account], Account] = itself,
 ) -> dict[str, Line]:
     """Undo a bundle; again is the same reversal. Returns the reversal's lines by account id.
 
     What the bundle took from lots goes back to them; lots that it opened are drawn first.
-    `debtor` names the account that owes what another cannot give any more.
+    `debtor` names the account that owes what another cannot give any more, `lies_in` where
+    what an account once got has moved on to.
 
     Raises:
         Refused: `not_found`, or the unit's code when somebody has spent what is to be taken
             back and may owe nothing.
 
     """
-    touched = _amounts(tx, tenant, original)
+    touched = [(lies_in(account), by) for account, by in _amounts(tx, tenant, original)]
     if not touched:
         raise Refused("not_found", "There is no such posting.")
     owing = [debt for account, amount in touched if amount > 0 and (debt := debtor(account))]

@@ -11,10 +11,11 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from liveroom.bus.port import Position
-from liveroom.domain.events import Entered, OrderPaid, PaymentReceived
+from liveroom.domain.events import Entered, OrderPaid
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
 from liveroom.domain.ledger import Balance, Bundle, Transfer, chart
 from liveroom.domain.orders import OrderLine, Product
+from liveroom.domain.receipts import PaymentReceived
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Room
 from liveroom.service.history import StoreHistory

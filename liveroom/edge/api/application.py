@@ -14,6 +14,7 @@ from litestar.types import Message, Scope
 
 from liveroom.domain.refusals import Refused
 from liveroom.edge.api import (
+    coins,
     events,
     gifts,
     health,
@@ -79,6 +80,7 @@ ROWS: tuple[Row, ...] = (
     *parcels.ROWS,
     *members.ROWS,
     *gifts.ROWS,
+    *coins.ROWS,
     *stage.ROWS,
     *sessions.ROWS,
     *replays.ROWS,

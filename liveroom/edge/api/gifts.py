@@ -8,6 +8,7 @@ from msgspec import Meta
 from liveroom.domain.gifts import GIFT_COUNT_MAX
 from liveroom.edge.api.table import ANYONE, AUDIENCE, Call, Id, Key, Number, Row
 from liveroom.protocol.limits import Kind
+from liveroom.protocol.messages import CONTEXT_LENGTH_MAX
 
 
 class GiftShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +27,11 @@ class GiftList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GiftBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The gift to give."""
+    """The gift to give; `context` says what for: `product:ID`, `draw`."""
 
     gift: Id
     count: Annotated[int, Meta(ge=1, le=GIFT_COUNT_MAX)] = 1
+    context: Annotated[str, Meta(max_length=CONTEXT_LENGTH_MAX)] | None = None
 
 
 class GiftReceiptShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,12 @@ async def list_gifts(call: Call) -> GiftList:
 async def give(call: Call, body: GiftBody) -> Any:
     """Give a gift."""
     receipt = await call.backend.services.gifting.give(
-        call.bearer(), call.place().id, body.gift, body.count, call.idempotency_key()
+        call.bearer(),
+        call.place().id,
+        body.gift,
+        body.count,
+        call.idempotency_key(),
+        body.context,
     )
     return GiftReceiptShown(id=receipt.id, n=receipt.n, coins_left=receipt.coins_left)
 
@@ -83,6 +90,9 @@ ROWS = (
             "age_unconfirmed",
             "no_such_gift",
             "not_enough_coins",
+            "tip_too_large",
+            "cooling_down",
+            "no_such_product",
             "idempotency_mismatch",
             "rate",
         ),

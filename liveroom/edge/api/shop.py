@@ -285,8 +285,7 @@ async def take_notice(call: Call) -> Taken:
         secret=call.backend.config.payment_secret,
         at=call.backend.now_ms() // 1000,
     )
-    receipt = await call.backend.services.shopping.payment_settled(notice)
-    return Taken(order=None if receipt is None else receipt.id)
+    return Taken(order=await call.backend.services.settling.settled(notice))
 
 
 ROWS = (

@@ -5,6 +5,14 @@ a test compares the two.
 """
 
 from liveroom.store.tables.base import metadata
+from liveroom.store.tables.coins import (
+    cases,
+    coin_purchases,
+    earnings,
+    goals,
+    tip_contexts,
+    tips,
+)
 from liveroom.store.tables.moderation import (
     audit,
     chat_rules,
@@ -44,11 +52,15 @@ __all__ = [
     "broadcasts",
     "bundles",
     "carries",
+    "cases",
     "chat_rules",
     "checkouts",
+    "coin_purchases",
     "combos",
+    "earnings",
     "events",
     "follows",
+    "goals",
     "holds",
     "idempotency",
     "ledger_lines",
@@ -71,6 +83,8 @@ __all__ = [
     "sanctions",
     "segments",
     "tickets",
+    "tip_contexts",
+    "tips",
     "visits",
     "webhook_cursors",
     "webhook_pages",

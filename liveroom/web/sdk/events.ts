@@ -86,6 +86,36 @@ export interface ReceiptEvent extends Envelope {
   readonly amount: number
   readonly nth: number
 }
+/** My coins are in the wallet. */
+export interface CoinsEvent extends Envelope {
+  readonly k: 'coins'
+  readonly order: string
+  readonly coins: number
+  readonly coins_left: number
+}
+/** My own order, or a part of it, was refunded (minor units). */
+export interface RefundEvent extends Envelope {
+  readonly k: 'refund'
+  readonly refund: string
+  readonly order: string
+  readonly amount: number
+  readonly whole: boolean
+}
+/** Once a day: how much I have tipped; `pause_ms` until the next tip. */
+export interface TipReminderEvent extends Envelope {
+  readonly k: 'tip_reminder'
+  readonly coins: number
+  readonly pause_ms: number
+}
+/** What the room collects for together; `phase` open, reached or ended. */
+export interface GoalEvent extends Envelope {
+  readonly k: 'goal'
+  readonly goal: string
+  readonly title: string
+  readonly percent: number
+  readonly phase: string
+  readonly ends_at: number
+}
 export interface StageEvent extends Envelope {
   readonly k: 'stage'
   readonly slots: readonly Slot[]
@@ -200,6 +230,10 @@ export type RoomEvent =
   | RitualEvent
   | OrderEvent
   | ReceiptEvent
+  | CoinsEvent
+  | RefundEvent
+  | TipReminderEvent
+  | GoalEvent
   | StageEvent
   | MicQueueEvent
   | MicEvent

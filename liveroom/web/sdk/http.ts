@@ -95,6 +95,13 @@ export interface Checkout {
   readonly pay_url: string
 }
 
+export interface Pack {
+  readonly id: string
+  readonly coins: number
+  readonly bonus: number
+  readonly price: number
+}
+
 export interface GiftKind {
   readonly id: string
   readonly coins: number
@@ -202,6 +209,15 @@ export class Api {
       key,
       body: { product, quantity },
     })
+  }
+
+  /** Packs of coins that can be bought; prices in minor units. */
+  async packs(): Promise<Pack[]> {
+    return listOf<Pack>(await this.call<unknown>('/v1/coins'), 'packs')
+  }
+
+  buyCoins(room: string, token: string, pack: string, key: string): Promise<Checkout> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/coins`, { method: 'POST', token, key, body: { pack } })
   }
 
   /** Settle a sandbox payment at the provider's own address. */

@@ -22,10 +22,10 @@ from liveroom.domain.events import (
     Event,
     Fact,
     GiftSent,
-    PaymentReceived,
     Recognised,
 )
 from liveroom.domain.ids import EventId, OrderId, ProductId, RoomId, TenantId, UserId
+from liveroom.domain.receipts import PaymentReceived
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rooms import Counters, Room
 from liveroom.domain.tiers import Tier

@@ -20,6 +20,9 @@ from tests.liveroom.edge.api_house import START_MS, House, open_house
 pytestmark = pytest.mark.slow
 
 ROOM, SHOP, ORDERED = "r1", "shop-1", "ordered"
+NOTHING: Final = (
+    "no_such_room", "not_found", "no_such_order", "no_such_parcel", "no_such_user", "no_such_case",
+)  # fmt: skip
 
 ALL: Final = frozenset(str(role) for role in Role)
 MERCHANTS: Final = frozenset({"merchant", "admin"})
@@ -43,6 +46,8 @@ class Cell:
     tenant: bool = False
     no_token: int = 401
     headers: dict[str, str] = field(default_factory=dict)
+    nothing: str = ""
+    """The code of an allowed answer where what the path names is not there (or no more)."""
     expected: int = 2
     """First digit of an allowed answer."""
     absent: str = ""
@@ -131,6 +136,29 @@ MATRIX: dict[tuple[str, str], Cell] = {
         tenant=True,
     ),
     ("POST", "/v1/tickets/trade"): anyone(body={"ticket": "none"}, expected=4),
+    ("GET", "/v1/coins"): anyone(),
+    ("POST", "/v1/rooms/{room}/coins"): Cell(
+        roles=CUSTOMERS, body={"pack": "coins-60"}, key=True, scoped=True, tenant=True
+    ),
+    ("POST", "/v1/coins/{order}/refund"): Cell(
+        roles=MERCHANTS, body={}, key=True, tenant=True, nothing="no_such_order"
+    ),
+    ("POST", "/v1/cases"): Cell(
+        roles=MERCHANTS,
+        body={"member": "viewer", "since": 0, "until": 1, "reason": "r"},
+        key=True,
+        tenant=True,
+    ),
+    ("GET", "/v1/cases"): Cell(roles=MERCHANTS),
+    ("POST", "/v1/cases/{case}/decision"): Cell(
+        roles=MERCHANTS, body={"approve": True}, tenant=True, nothing="no_such_case"
+    ),
+    ("GET", "/v1/rooms/{room}/goal"): anyone(),
+    ("POST", "/v1/rooms/{room}/goal"): Cell(
+        roles=HOST, body={"title": "t", "target": 9}, scoped=True, tenant=True, nothing="goal_open"
+    ),
+    ("DELETE", "/v1/rooms/{room}/goal"): Cell(roles=HOST, scoped=True, tenant=True),
+    ("GET", "/v1/me/earnings"): Cell(roles=HOST),
     ("GET", "/v1/gifts"): anyone(),
     ("POST", "/v1/rooms/{room}/gifts"): Cell(
         roles=CUSTOMERS, body={"gift": "rose", "count": 1}, key=True, scoped=True, tenant=True
@@ -264,7 +292,7 @@ class Asker:
         if cell.key:
             kwargs["key"] = f"key{self._asked}"
         given = {"room": ROOM, "session": "s", "slot": "2", "name": "x.js", "line": "line1"}
-        given |= {"webhook": "hook1", "order": ORDERED, "parcel": self._parcel}
+        given |= {"webhook": "hook1", "order": ORDERED, "parcel": self._parcel, "case": "case1"}
         address = path
         for name, value in given.items():
             address = address.replace(f"{{{name}}}", value)
@@ -292,7 +320,14 @@ def wanted(row: tuple[str, str], role: str, *, shop: str, room: str) -> set[tupl
     if not is_role:
         return {(403, "forbidden")}
     if shop == "other" and cell.tenant:  # the body names what belongs to the own shop
-        nothing = ("no_such_room", "not_found", "no_such_order", "no_such_parcel", "no_such_user")
+        nothing = (
+            "no_such_room",
+            "not_found",
+            "no_such_order",
+            "no_such_parcel",
+            "no_such_user",
+            "no_such_case",
+        )
         return {(404, code) for code in nothing}
     if room == "other" and cell.scoped:
         return {(403, "other_room")}
@@ -306,6 +341,8 @@ def is_wanted(row: tuple[str, str], found: tuple[int, str], may: set[tuple[int, 
     for wanted_status, wanted_code in may:
         if wanted_status < 10 and status // 100 == wanted_status:
             return MATRIX[row].roles is None or code == ""
+        if wanted_status < 10 and MATRIX[row].nothing and status // 100 == 4:
+            return row[0] == "HEAD" or code == MATRIX[row].nothing
         if status == wanted_status and (row[0] == "HEAD" or code == wanted_code):
             return True
     return False

@@ -26,12 +26,10 @@ from liveroom.domain.events import (
     MicChanged,
     NoticeGiven,
     OrderPaid,
-    PaymentReceived,
     ProductCard,
     ProductPinned,
     QueueChanged,
     Recognised,
-    RefundMade,
     RitualPerformed,
     Sanctioned,
     Seated,
@@ -42,6 +40,13 @@ from liveroom.domain.events import (
     WelcomedBack,
 )
 from liveroom.domain.ids import BroadcastId, EventId, OrderId, ProductId, RoomId, TenantId, UserId
+from liveroom.domain.receipts import (
+    CoinsBought,
+    GoalChanged,
+    PaymentReceived,
+    RefundMade,
+    TipReminded,
+)
 from liveroom.domain.rooms import Broadcast, Phase, Report, Room
 from liveroom.protocol.present import PRESENTERS, present, present_product, present_room
 
@@ -93,6 +98,9 @@ FACTS: list[Fact] = [
     SignalSent(name="sale", text="now", data="{}"),
     LevelReached(user=USER, tier="gold", before="silver"),
     RefundMade(refund="r", order=OrderId("o"), amount=5, whole=True),
+    CoinsBought(order=OrderId("o"), coins=60, coins_left=70),
+    TipReminded(coins=9, pause_ms=0),
+    GoalChanged(goal="g", title="t", percent=50, phase="open", ends_at=9),
 ]
 
 SPENDING = {"amount", "value", "weight", "spent", "revenue", "coins", "gift_coins", "balance"}

@@ -3,6 +3,7 @@
 import type { Room } from '@sdk'
 import { inject, type App, type InjectionKey } from 'vue'
 import { chatStore, type ChatStore } from './chat'
+import { coinStore, type CoinStore } from './coins'
 import { connectionStore, type ConnectionStore } from './connection'
 import { crowdStore, type CrowdStore } from './crowd'
 import { giftStore, type GiftStore } from './gifts'
@@ -24,6 +25,7 @@ export interface Context {
   readonly gifts: GiftStore
   readonly shop: ShopStore
   readonly me: MeStore
+  readonly coins: CoinStore
   readonly mic: MicStore
   readonly order: OrderStore
   readonly recognition: RecognitionStore
@@ -34,6 +36,8 @@ const KEY: InjectionKey<Context> = Symbol('context')
 
 /** Build the stores; call `room.release()` afterwards so that nothing early is lost. */
 export function buildContext(room: Room, roomId: string): Context {
+  const me = meStore(room, roomId)
+  const notices = noticeStore()
   return {
     roomId,
     room,
@@ -43,11 +47,12 @@ export function buildContext(room: Room, roomId: string): Context {
     chat: chatStore(room),
     gifts: giftStore(room),
     shop: shopStore(room, roomId),
-    me: meStore(room, roomId),
+    me,
+    coins: coinStore(room, roomId, me, notices),
     mic: micStore(room),
     order: orderStore(room),
     recognition: recognitionStore(room),
-    notices: noticeStore(),
+    notices,
   }
 }
 
