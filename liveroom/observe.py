@@ -6,13 +6,15 @@ The media core's own metrics live in `sfu/observe`; both share the default regis
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
 
 VALUE_BYTES_MAX = 256
 """Longer text values are cut and marked with an ellipsis."""
@@ -50,7 +52,9 @@ JOIN_SECONDS = Histogram(
     ["step"],
     buckets=JOIN_BUCKETS,
 )
-GATEWAY_CONNECTIONS = Gauge("liveroom_gateway_connections", "Open websockets.")
+GATEWAY_CONNECTIONS = Gauge(
+    "liveroom_gateway_connections", "Open websockets.", multiprocess_mode="livesum"
+)
 GATEWAY_FRAMES = Counter("liveroom_gateway_frames_total", "Frames written to websockets.")
 EVENT_DELIVERY_SECONDS = Histogram(
     "liveroom_event_delivery_seconds",
@@ -78,7 +82,9 @@ LOOP_LAG_SECONDS = Histogram(
     buckets=DELIVERY_BUCKETS,
 )
 BUS_DEGRADED = Gauge(
-    "liveroom_bus_degraded", "1 while the other nodes cannot be reached over the bus, else 0."
+    "liveroom_bus_degraded",
+    "1 while the other nodes cannot be reached over the bus, else 0.",
+    multiprocess_mode="livemax",
 )
 BUS_RECONNECTS = Counter(
     "liveroom_bus_connects_total", "Connections made to listen to the bus, the first ones included."
@@ -103,6 +109,16 @@ HTTP_REQUESTS = Counter(
     "Answered HTTP requests by route and status.",
     ["route", "status"],
 )
+
+
+def figures() -> CollectorRegistry:
+    """Give the metrics of this process, or of all processes that share a folder for them."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+    return registry
 
 
 def redact(text: str) -> str:

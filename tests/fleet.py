@@ -92,10 +92,7 @@ def fleet(
 ) -> Iterator[Fleet]:
     """Run nodes on a fresh database; `bus` replaces the wire to one Redis server."""
     with ExitStack() as stack:
-        running = stack.enter_context(cluster())
-        running.statement("CREATE DATABASE live")
-        store = running.url("live")
-        _upgrade(store)
+        store = stack.enter_context(upgraded())
         made = stack.enter_context(wires())
         secret = secrets.token_hex(32)
         nodes = [
@@ -118,10 +115,16 @@ def fleet(
         yield found
 
 
-def _upgrade(store: str) -> None:
-    runner = threading.Thread(target=lambda: asyncio.run(upgrade(store)))
-    runner.start()
-    runner.join()
+@contextmanager
+def upgraded() -> Iterator[str]:
+    """Run a PostgreSQL with an empty, migrated database; its address."""
+    with cluster() as running:
+        running.statement("CREATE DATABASE live")
+        store = running.url("live")
+        runner = threading.Thread(target=lambda: asyncio.run(upgrade(store)))
+        runner.start()
+        runner.join()
+        yield store
 
 
 def _node(

@@ -7,6 +7,7 @@ come back through a queue, so that they reach the services in their order.
 import asyncio
 import contextlib
 import gc
+import multiprocessing
 import random
 import secrets
 import signal
@@ -22,6 +23,7 @@ from liveroom.app.hosting import Hosting
 from liveroom.app.identity import new_id, now_ms
 from liveroom.app.key_set import read_key_set
 from liveroom.app.recording import Recording
+from liveroom.app.workers import living_workers, supervise
 from liveroom.bus.company import Mine
 from liveroom.bus.port import Bus, Company, Share
 from liveroom.config import Config
@@ -75,6 +77,7 @@ class App:
         self._demo_links = demo_links
         self._ready = False
         self._serving = False
+        self._complete = config.workers == 1
         self._bus: Bus
         self._company: Company
         self._hosting: Hosting
@@ -166,7 +169,12 @@ class App:
         self._closing.push_async_callback(self.services.stop)
         await self._media.start()
         self._closing.push_async_callback(self._media.close)
-        await self._gateway.start(config.gateway.host, config.gateway.port, ssl=tls_context(config))
+        await self._gateway.start(
+            config.gateway.host,
+            config.gateway.port,
+            ssl=tls_context(config),
+            shared=config.workers > 1,
+        )
         self._closing.push_async_callback(self._gateway.close)
         self._listener = Listener(self._api(tokens, origins), bound, certificate(config))
         await self._listener.start()
@@ -274,7 +282,13 @@ class App:
     def _readiness(self) -> Readiness:
         """Want traffic also without the other nodes: the store feeds what they would tell."""
         bus = "degraded" if self._bus.is_degraded else "ok"
-        return Readiness(ready=self._ready, parts={"bus": bus})
+        parts = {"bus": bus, "nodes": str(max(1, len(self._company.peers())))}
+        if self.config.workers > 1:
+            living = living_workers(self.config.node, self._company.peers())
+            parts["workers"] = f"{living}/{self.config.workers}"
+            # Once all were there, one that is being restarted takes nobody's traffic away.
+            self._complete = self._complete or living >= self.config.workers
+        return Readiness(ready=self._ready and self._complete, parts=parts)
 
     # What goes on while it runs.
 
@@ -294,6 +308,20 @@ class App:
 
 def run(config: Config) -> None:
     """Serve until SIGTERM or SIGINT, then drain and stop."""
+    if config.workers == 1:
+        serve_one(config)
+        return
+    configure_logs(level=config.log_level)
+    try:
+        status = supervise(config, serve_one)
+    except OSError as error:
+        sys.exit(f"liveroom: {error}")
+    if status:
+        sys.exit(status)
+
+
+def serve_one(config: Config) -> None:
+    """Serve in this process."""
     configure_logs(level=config.log_level)
     try:
         uvloop.run(_serve(config))
@@ -307,11 +335,15 @@ async def _serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if (supervisor := multiprocessing.parent_process()) is not None:
+        loop.add_reader(supervisor.sentinel, stopped.set)  # nobody would stop us later
     await app.start()
     settle_memory()
     # Each call into the kernel gives the lock away; by default it is back after 5 ms at worst.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     await stopped.wait()
+    if supervisor is not None:
+        loop.remove_reader(supervisor.sentinel)
     _log.info("draining", seconds=DRAIN_S)
     await app.stop(drain_s=DRAIN_S)
 

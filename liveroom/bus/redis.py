@@ -38,7 +38,6 @@ from liveroom.bus.wire import UnreadableError, decode, encode
 from liveroom.domain.events import Event
 from liveroom.domain.ids import RoomId
 from liveroom.observe import (
-    BUS_DEGRADED,
     BUS_LAG_SECONDS,
     BUS_PUBLISH_SECONDS,
     EVENTS_DROPPED,
@@ -115,7 +114,6 @@ class RedisBus:
 
     async def start(self) -> None:
         """Connect; without a broker this node goes on alone until there is one."""
-        BUS_DEGRADED.set_function(lambda: float(self.is_degraded))
         self._repair.start()
         await self.servers.start()
         self._flusher = asyncio.create_task(self._flush_ticks(), name="bus-flush")

@@ -21,7 +21,7 @@ from liveroom.bus.wire import UnreadableError, decode
 from liveroom.domain.events import Event
 from liveroom.domain.ids import EventId, RoomId
 from liveroom.domain.refusals import Refused
-from liveroom.observe import BUS_REPAIRED, logger
+from liveroom.observe import BUS_DEGRADED, BUS_REPAIRED, logger
 
 CHECK_EVERY_S: Final = 2.5
 """How often all rooms are compared with the store while all is well."""
@@ -271,6 +271,7 @@ class Repair:
                     _log.exception("repairing rooms failed")
                 await asyncio.sleep(RETRY_S)
                 self._woken.set()
+            BUS_DEGRADED.set(float(self._is_degraded()))
             if looks_at_all:
                 pause_s = POLL_EVERY_S if self._is_degraded() else CHECK_EVERY_S
                 all_at = loop.time() + pause_s

@@ -149,4 +149,21 @@ def _faults(config: Config, *, needs_keys: bool) -> list[str]:
         faults.append("--payments needs --payment-secret, the key shared with the provider.")
     if config.payment_secret is not None and len(config.payment_secret.encode()) < SECRET_BYTES_MIN:
         faults.append(f"The payment secret is too short: use at least {SECRET_BYTES_MIN} bytes.")
+    if config.workers > 1:
+        faults += _worker_faults(config)
+    return faults
+
+
+def _worker_faults(config: Config) -> list[str]:
+    """Say what several processes behind one address lack."""
+    faults = []
+    if not config.store.startswith("postgresql://"):
+        faults.append(
+            "--workers needs a database that several processes can share: set --store "
+            "postgresql://… (one process owns a SQLite file)."
+        )
+    if config.bus == "local:":
+        faults.append("--workers needs a bus between the processes: set --bus redis://….")
+    if config.http.port == 0:
+        faults.append("--workers needs a fixed port in --http: all of them tell it to clients.")
     return faults

@@ -28,6 +28,7 @@ from liveroom.config.parsing import (
 
 LEEWAY_S_MAX = 5
 MEDIA_WORKERS_MAX = 64
+WORKERS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,13 @@ class Config:
     gateway: Address = field(
         default=Address("127.0.0.1", 8081),
         metadata=setting(parse_address, "Listener of websockets."),
+    )
+    workers: int = field(
+        default=1,
+        metadata=setting(
+            parse_whole(1, WORKERS_MAX),
+            "Processes that share the websockets; more than one need PostgreSQL and Redis.",
+        ),
     )
     media: Address = field(
         default=Address("127.0.0.1", 8082),

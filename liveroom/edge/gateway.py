@@ -111,9 +111,14 @@ class Gateway:
         self._house: House
 
     async def start(
-        self, host: str = "127.0.0.1", port: int = 0, ssl: ssl.SSLContext | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl: ssl.SSLContext | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
-        """Listen; port 0 lets the system choose (see `port`)."""
+        """Listen; port 0 lets the system choose (see `port`), a shared port takes others too."""
         loop = asyncio.get_running_loop()
         self._heartbeat = Heartbeat()
         self._callers = Callers(self._limits, now=loop.time())
@@ -140,6 +145,7 @@ class Gateway:
             process_request=self._admit,
             max_size=FRAME_BYTES_MAX,
             backlog=ACCEPTS_QUEUED,
+            reuse_port=shared or None,
             **SHELL,
             create_connection=self._connect,  # type: ignore[arg-type] # any factory will do
         )

@@ -146,3 +146,14 @@ def test_a_bus_is_local_or_redis_and_its_fault_is_said() -> None:
     assert loaded(LIVEROOM_BUS="redis+sentinel://a,b/live").bus == "redis+sentinel://a,b/live"
     with pytest.raises(ConfigError, match="Sentinel's master"):
         loaded(LIVEROOM_BUS="redis+sentinel://a")
+
+
+def test_workers_need_what_several_processes_can_share() -> None:
+    shared = {"LIVEROOM_STORE": "postgresql://u@h/d", "LIVEROOM_BUS": "redis://h"}
+    assert loaded(LIVEROOM_WORKERS="4", **shared).workers == 4
+    with pytest.raises(ConfigError, match="postgresql://"):
+        loaded(LIVEROOM_WORKERS="2", LIVEROOM_BUS="redis://h")
+    with pytest.raises(ConfigError, match="redis://"):
+        loaded(LIVEROOM_WORKERS="2", LIVEROOM_STORE="postgresql://u@h/d")
+    with pytest.raises(ConfigError, match="fixed port"):
+        loaded(LIVEROOM_WORKERS="2", LIVEROOM_HTTP="127.0.0.1:0", **shared)

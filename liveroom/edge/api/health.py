@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
 from liveroom import __version__
@@ -11,6 +10,7 @@ from liveroom.domain.actors import Role
 from liveroom.domain.refusals import Refused
 from liveroom.edge.api.access import authenticate, permit
 from liveroom.edge.api.table import ANYONE, Access, Call, Credential, Plain, Row
+from liveroom.observe import figures
 
 ADMINS = Access(Credential.REQUIRED, frozenset({Role.ADMIN}))
 
@@ -54,7 +54,7 @@ async def metrics(call: Call) -> Plain:
         permit(ADMINS, actor)
     encode: Any
     encode, media_type = choose_encoder(call.headers.get("accept", ""))
-    return Plain(encode(REGISTRY), media_type)
+    return Plain(encode(figures()), media_type)
 
 
 ROWS = (
