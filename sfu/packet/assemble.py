@@ -104,6 +104,7 @@ class Assembler:
             self._close(found)
         if self._broken_at == timestamp:
             return found
+        self._broken_at = None
         if self._open is None:
             self._open = _Open(timestamp)
         try:

@@ -63,8 +63,8 @@ class Shop:
         headers = {"Idempotency-Key": order}
         self.server.call("POST", "/v1/orders", json=body, headers=headers)
 
-    def pin(self, room: str, product: str) -> None:
-        """Explain a product now."""
+    def pin(self, room: str, product: str | None) -> None:
+        """Explain a product now, or none."""
         token = self.server.token("host", "host", room)
         self.server.call("POST", f"/v1/rooms/{room}/pin", token=token, json={"product": product})
 
@@ -154,6 +154,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     environment = environment_for(folder) | {
         "LIVEROOM_PAYMENTS": sandbox.url,
         "LIVEROOM_PAYMENT_SECRET": PAYMENT_SECRET,
+        "LIVEROOM_RECORDINGS": str(folder / "recordings"),
     }
     try:
         with running(environment, folder / "server.log") as server:

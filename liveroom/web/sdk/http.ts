@@ -80,6 +80,21 @@ export interface MediaSession {
   readonly streams: readonly MediaStream[]
 }
 
+/** A file that can be played; the address opens for some hours. */
+export interface ReplayPart {
+  readonly url: string
+  readonly duration_ms: number
+}
+
+/** The newest explanation of a product. */
+export interface Segment {
+  readonly id: string
+  readonly product: Product
+  readonly opened_at: number
+  readonly duration_ms: number
+  readonly parts: readonly ReplayPart[]
+}
+
 export interface MediaReport {
   readonly at: number
   readonly forward: { readonly p50_ms: number | null; readonly p99_ms: number | null; readonly samples: number }
@@ -227,6 +242,21 @@ export class Api {
 
   numbers(room: string, token: string): Promise<Record<string, number>> {
     return this.call(`/v1/rooms/${encodeURIComponent(room)}/numbers`, { token })
+  }
+
+  /** Explanations of products that can be seen again. */
+  segments(room: string, token: string | null): Promise<{ segments: Segment[] }> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/segments`, { token })
+  }
+
+  /** The last broadcast that is over; no parts where nothing was recorded. */
+  replay(room: string, token: string | null): Promise<{ parts: ReplayPart[] }> {
+    return this.call(`/v1/rooms/${encodeURIComponent(room)}/replay`, { token })
+  }
+
+  /** Where a picture of what the host shows now is, while there is one. */
+  previewUrl(room: string): string {
+    return this.url(`/v1/rooms/${encodeURIComponent(room)}/preview.jpg`)
   }
 
   /** What the room's media sessions carry, `limit` of them one by one; host and merchant only. */

@@ -201,6 +201,13 @@ def test_what_another_packetiser_cut_decodes(codec: str, encoder: str) -> None:
     assert decoded == 12
 
 
+def test_a_broken_frame_s_timestamp_may_come_again() -> None:
+    assembler = Assembler("vp8")
+    assert assembler.add(b"\x00middle of a frame", timestamp=7, marker=True) == []
+    assert len(assembler.add(b"\x10\x00key", timestamp=8, marker=True)) == 1
+    assert len(assembler.add(b"\x10\x01delta", timestamp=7, marker=True)) == 1
+
+
 def test_it_knows_what_it_can_do() -> None:
     assert all(can_assemble(codec) for codec in CODECS)
     assert not can_assemble("h265")

@@ -45,6 +45,9 @@ export const en: Messages = {
     age: 'Please confirm that you are 18 or older', ageConfirm: 'I am 18 or older, confirm and pay', failed: 'The payment did not go through', again: 'Try again',
     explaining: 'On now', sandbox: 'Sandbox payment: no real money moves', anonymous: 'Sign in to buy', sheet: 'Buy a product', drawer: 'All products', take: 'Buy', empty: 'Nothing is on offer yet',
   },
+  replay: {
+    watch: 'Watch again', of: 'Explained: {title}', whole: 'Watch the replay', last: 'Replay: {title}', back: 'Back to the room', loading: 'Loading the replay', failed: 'The replay cannot be opened right now, please try again', again: 'Try again',
+  },
   welcome: {
     back: 'Welcome back', name: 'Welcome back, {name}', tier: '{tier} member', orders: '{n} order with us so far | {n} orders with us so far', visits: 'Visit no. {n} to this room',
     last: 'Bought “{title}” {days} day ago | Bought “{title}” {days} days ago', lastToday: 'Bought “{title}” today',

@@ -43,6 +43,9 @@ export const zh = {
     age: '付款前请确认已满 18 周岁', ageConfirm: '我已满 18 周岁，确认并支付', failed: '支付没有完成', again: '再试一次',
     explaining: '讲解中', sandbox: '沙盒支付：不会真实扣款', anonymous: '登录后即可购买', sheet: '购买商品', drawer: '全部商品', take: '去购买', empty: '还没有上架商品',
   },
+  replay: {
+    watch: '看讲解', of: '讲解回放：{title}', whole: '看回放', last: '回放：{title}', back: '回到直播间', loading: '正在加载回放', failed: '回放暂时打不开，请稍后再试', again: '再试一次',
+  },
   welcome: {
     back: '欢迎回来', name: '欢迎回来，{name}', tier: '尊贵的{tier}会员', orders: '已在本店下单 {n} 次', visits: '第 {n} 次来到直播间',
     last: '{days} 天前买了「{title}」', lastToday: '今天买了「{title}」',

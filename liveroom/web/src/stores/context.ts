@@ -12,6 +12,7 @@ import { micStore, type MicStore } from './mic'
 import { noticeStore, type NoticeStore } from './notices'
 import { orderStore, type OrderStore } from './order'
 import { recognitionStore, type RecognitionStore } from './recognition'
+import { replayStore, type ReplayStore } from './replays'
 import { shopStore, type ShopStore } from './shop'
 import { stageStore, type StageStore } from './stage'
 
@@ -24,6 +25,7 @@ export interface Context {
   readonly chat: ChatStore
   readonly gifts: GiftStore
   readonly shop: ShopStore
+  readonly replays: ReplayStore
   readonly me: MeStore
   readonly coins: CoinStore
   readonly mic: MicStore
@@ -47,6 +49,7 @@ export function buildContext(room: Room, roomId: string): Context {
     chat: chatStore(room),
     gifts: giftStore(room),
     shop: shopStore(room, roomId),
+    replays: replayStore(room, roomId),
     me,
     coins: coinStore(room, roomId, me, notices),
     mic: micStore(room),
