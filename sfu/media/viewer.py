@@ -4,6 +4,7 @@ In: its RTCP. Out: repairs and sender reports in its outbox, and the tracks of w
 needs a key frame. Must not know which slot shows whom.
 """
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -17,6 +18,8 @@ from sfu.media.stats import SessionStats
 from sfu.packet import rtcp
 
 REPORT_INTERVAL_S = 2.0
+REPORT_GRID_S = 0.1
+"""Reports fall on multiples of this: what many viewers are due is done in one go."""
 KEYFRAME_FLIGHT_S = 0.1
 """A key frame this young may still be on its way to a viewer whose round trip is not known."""
 
@@ -52,7 +55,7 @@ class Viewer:
     def connect(self, *, now: float) -> None:
         """Let media flow."""
         self.connected = True
-        self._report_at = now + REPORT_INTERVAL_S
+        self._report_at = _next_report(now)
 
     def feedback(
         self,
@@ -90,7 +93,7 @@ class Viewer:
         if now < self._report_at and not self.outbox.begun:
             return
         self.outbox.begun = False
-        self._report_at = now + REPORT_INTERVAL_S
+        self._report_at = _next_report(now)
         compound = b""
         for leg in self.legs:
             leg.meter.look(leg.payload_bytes, now=now)
@@ -104,8 +107,11 @@ class Viewer:
             self.outbox.rtcp.append(compound)
 
     def due(self) -> float | None:
-        """Return when `report` has something to do."""
-        return self._report_at if self.receiving else None
+        """Return when `report` has something to do: never while nothing flows."""
+        if not self.receiving:
+            return None
+        flows = any(leg.active or leg.cursor is not None or leg.meter.bps for leg in self.legs)
+        return self._report_at if flows else None
 
     def stats(self) -> SessionStats:
         """Return the numbers."""
@@ -161,3 +167,7 @@ class Viewer:
         # In a replay the key frame has just been sent: what of it was lost is repaired.
         if leg.cursor is None:
             wanted.append(leg.source)
+
+
+def _next_report(now: float) -> float:
+    return math.ceil((now + REPORT_INTERVAL_S) / REPORT_GRID_S) * REPORT_GRID_S

@@ -220,3 +220,28 @@ class TestScene:
             for _, parts in scene.reports[session]:
                 assert isinstance(parts[0], rtcp.SenderReport | rtcp.ReceiverReport)
                 assert any(isinstance(part, rtcp.SourceDescription) for part in parts)
+
+
+class TestWhenReportsAreDue:
+    def test_viewers_to_whom_nothing_flows_wake_nobody(self, scene):
+        for number in range(5):
+            scene.watch(f"viewer-{number}", ssrc=50_000 + 100 * number)
+        scene.pass_time(5.0)
+        assert scene.engine.deadline() is None
+
+    def test_reports_begin_with_the_stream_and_many_are_due_at_once(self, scene):
+        for number in range(5):
+            scene.watch(f"viewer-{number}", ssrc=50_000 + 100 * number)
+            scene.pass_time(0.013)
+        host = scene.publish()
+        host.key()
+        first = scene.now
+        scene.pass_time(4.5)
+        moments = {
+            at
+            for number in range(5)
+            for at, parts in scene.reports[f"viewer-{number}"]
+            if any(isinstance(part, rtcp.SenderReport) for part in parts)
+        }
+        assert min(moments) == first
+        assert len(moments) <= 3
