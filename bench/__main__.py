@@ -19,6 +19,7 @@ from bench import hostile as hostiles
 from bench import idle as idles
 from bench import loss as losses
 from bench import media as media_run
+from bench import nodes as nodes_run
 from bench import overload as overloads
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.report import Report
@@ -273,6 +274,27 @@ def fanout(
         viewers=viewers, rate=rate, seconds=seconds, gifts=gifts, beside=tuple(beside or ())
     )
     _finish(lambda console: fanouts.measure(plan, console), json, html)
+
+
+@app.command()
+def nodes(
+    nodes: Annotated[int, typer.Option(min=1, max=nodes_run.NODES_MAX, help="How many.")] = 3,
+    viewers: Annotated[
+        int, typer.Option(min=8, max=fanouts.VIEWERS_MAX, help="How many watch, on all.")
+    ] = 600,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=fanouts.RATE_MAX, help="Texts offered a second.")
+    ] = 200,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=fanouts.SECONDS_MAX, help="For how long.")
+    ] = 5,
+    gifts: Annotated[int, typer.Option(min=0, max=100, help="Gifts a second.")] = 10,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Fan out to one room on several nodes over a real Redis."""
+    plan = nodes_run.Plan(nodes=nodes, viewers=viewers, rate=rate, seconds=seconds, gifts=gifts)
+    _finish(lambda console: nodes_run.measure(plan, console), json, html)
 
 
 @app.command()

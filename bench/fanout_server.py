@@ -1,4 +1,4 @@
-"""`python -m bench.fanout_server KIND`: one server of the fan-out measurement, told by stdin.
+"""`python -m bench.fanout_server KIND [BUS]`: one server of the fan-out measurement, told by stdin.
 
 Kinds: `liveroom` (the gateway with its real services and store; what is shown comes over its
 bus), `bare` (one `write(2)` per socket and frame), `broadcast` (`websockets.broadcast`). It says
@@ -13,7 +13,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,10 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from liveroom.app import new_id, now_ms
 from liveroom.app.application import settle_memory
+from liveroom.bus.address import parse
 from liveroom.bus.local import LocalBus
-from liveroom.bus.port import Publication
+from liveroom.bus.port import Bus, Position, Publication
+from liveroom.bus.redis import RedisBus
 from liveroom.domain.actors import ANY_ROOM, Actor, Role
 from liveroom.domain.events import (
     DanmakuSaid,
@@ -129,12 +131,34 @@ def _durable(fact: Any) -> Event:
 HOUSE: dict[str, Any] = {"n": 0, "made": 0}
 
 
-async def open_liveroom(secret: str) -> int:
+class Unwritten:
+    """The history behind a bus whose events no store has."""
+
+    async def positions(self, _rooms: Collection[RoomId]) -> Mapping[RoomId, Position]:
+        return {}
+
+    async def since(self, _room: RoomId, _offset: int) -> Sequence[Event]:
+        return []
+
+    async def personal_since(self, _rooms: Collection[RoomId], _at: int) -> Sequence[Event]:
+        return []
+
+
+async def open_bus(address: str | None) -> Bus:
+    """Open the bus of one node alone, or one end of a shared one."""
+    bus: Bus = LocalBus()
+    if address is not None:
+        bus = RedisBus(parse(address), node="bench", history=Unwritten(), now_ms=now_ms)
+    await bus.start()
+    return bus
+
+
+async def open_liveroom(secret: str, address: str | None) -> int:
     """Open the gateway over services and a store of its own."""
     folder = tempfile.mkdtemp(prefix="liveroom-fanout-")
     url = f"sqlite:///{folder}/bench.db"
     await upgrade(url)
-    bus = HOUSE["bus"] = LocalBus()
+    bus = HOUSE["bus"] = await open_bus(address)
     store = await open_store(url)
     services = build_services(
         Ports(store=store, bus=bus, now_ms=now_ms, new_id=new_id, new_secret=secrets.token_hex)
@@ -261,11 +285,11 @@ async def idle(order: dict[str, Any]) -> dict[str, Any]:
 ORDERS = {"liveroom": liveroom, "bare": bare, "broadcast": library}
 
 
-async def main(kind: str) -> None:
-    """Serve until stdin ends."""
+async def main(kind: str, address: str | None = None) -> None:
+    """Serve until stdin ends; `address` is that of a bus shared with others."""
     configure_logs(level="warning", stream=sys.stderr)
     secret = secrets.token_hex(32) if kind == "liveroom" else ""
-    port = await open_liveroom(secret) if secret else await open_plain()
+    port = await open_liveroom(secret, address) if secret else await open_plain()
     _say({"port": port, "secret": secret})
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -281,4 +305,4 @@ def _say(fields: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1]))
+    uvloop.run(main(*sys.argv[1:3]))
