@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from types import TracebackType
@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
 from liveroom.client.backoff import EXPIRED, Backoff, may_come_back
+from liveroom.client.events import EventSocket, open_events
 from liveroom.client.visit import (
     CommandRefused,
     Joined,
@@ -43,6 +44,8 @@ PENDING_MAX = 1_000
 OPEN_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 10.0
 FRAME_BYTES_MAX = 4 * 1024 * 1024
+FALL_BACK_AFTER = 2
+"""So many connections in a row that brought no welcome: try the other way in."""
 
 SUBPROTOCOLS = {"msgpack": "liveroom.msgpack.v1", "json": "liveroom.json.v1"}
 
@@ -87,6 +90,7 @@ class RoomClient:
         token: str | None,
         *,
         encoding: str = "msgpack",
+        transport: str = "auto",
         http: httpx.AsyncClient | None = None,
         joined: Joined | None = None,
         random: Random | None = None,
@@ -97,6 +101,8 @@ class RoomClient:
         self._room = room
         self._token = token
         self._encoding = encoding
+        self._wanted_transport = transport
+        self._unwelcomed = 0
         self._http = http
         self._renew = renew
         self._on_state = on_state or (lambda state: None)
@@ -105,7 +111,7 @@ class RoomClient:
         self._arrived = asyncio.Event()
         self._pending: dict[str, _Command] = {}
         self._place: _Place | None = None
-        self._socket: ClientConnection | None = None
+        self._socket: ClientConnection | EventSocket | None = None
         self._entered: asyncio.Future[Welcome] | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed: RoomClosed | None = None
@@ -117,6 +123,7 @@ class RoomClient:
         self.dropped = 0
         self.duplicates = 0
         self.connects = 0
+        self.transport = "events" if transport == "events" else "websocket"
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -138,9 +145,11 @@ class RoomClient:
 
     async def close(self) -> None:
         """Leave the room and end the iteration."""
+        has_ended = self._closed is not None
         self._end(RoomClosed(1000, "left"))
         if self._task is not None:
-            self._task.cancel()
+            if not has_ended:  # else it is closing its connections: let it
+                self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
@@ -220,6 +229,7 @@ class RoomClient:
         try:
             while self._closed is None:
                 self._after_ms = None
+                connects = self.connects
                 try:
                     await self._connect_once(http)
                 except CommandRefused as refused:
@@ -227,12 +237,19 @@ class RoomClient:
                         self._fail(refused)
                         return
                     self._after_ms = refused.retry_ms
-                except (httpx.TransportError, OSError, InvalidHandshake, TimeoutError):
+                except (
+                    httpx.TransportError,
+                    OSError,
+                    InvalidHandshake,
+                    TimeoutError,
+                    ConnectionClosed,
+                ):
                     self._on_state("unreachable")
                 except (InvalidURI, msgspec.DecodeError, KeyError) as error:
                     self._fail(error)
                     return
                 if self._closed is None:
+                    self._reconsider(welcomed=self.connects > connects)
                     self._on_state("reconnecting")
                     await asyncio.sleep(self._backoff.delay_s(self._after_ms))
         finally:
@@ -246,26 +263,12 @@ class RoomClient:
             self.joined = await join(http, self._base_url, self._room, self._token)
             self._token = self.joined.token
         self.timings.join_s = time.monotonic() - started
-        async with connect(
-            self.joined.gateway_url,
-            subprotocols=[Subprotocol(SUBPROTOCOLS[self._encoding])],
-            compression=None,
-            open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=1,
-            max_size=FRAME_BYTES_MAX,
-            user_agent_header=None,
-            proxy=None,
-        ) as socket:
+        connecting = self._by_events(http) if self.transport == "events" else self._by_socket()
+        async with connecting as socket:
             said = time.monotonic()
             self.timings.hello_s = said - started - self.timings.join_s
-            hello: dict[str, Any] = {"t": "hello", "token": self._token, "room": self._room}
-            if self._place is not None:
-                hello["resume"] = {
-                    "epoch": self._place.epoch,
-                    "offset": self._place.offset,
-                    "personal": self._place.personal,
-                }
-            await self._send(socket, hello)
+            if isinstance(socket, ClientConnection):
+                await self._send(socket, self._hello())
             try:
                 async for data in socket:
                     await self._receive(socket, self._decode(data), said)
@@ -275,6 +278,40 @@ class RoomClient:
                 self._socket = None
         self._closed_with(socket.close_code or 1006, socket.close_reason or "")
 
+    def _by_socket(self) -> connect:
+        assert self.joined is not None
+        return connect(
+            self.joined.gateway_url,
+            subprotocols=[Subprotocol(SUBPROTOCOLS[self._encoding])],
+            compression=None,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=1,
+            max_size=FRAME_BYTES_MAX,
+            user_agent_header=None,
+            proxy=None,
+        )
+
+    def _by_events(self, http: httpx.AsyncClient) -> AbstractAsyncContextManager[EventSocket]:
+        return open_events(http, self._base_url, self._room, self._token, self._resume())
+
+    def _resume(self) -> dict[str, Any] | None:
+        place = self._place
+        if place is None:
+            return None
+        return {"epoch": place.epoch, "offset": place.offset, "personal": place.personal}
+
+    def _hello(self) -> dict[str, Any]:
+        hello: dict[str, Any] = {"t": "hello", "token": self._token, "room": self._room}
+        resume = self._resume()
+        return hello if resume is None else hello | {"resume": resume}
+
+    def _reconsider(self, *, welcomed: bool) -> None:
+        """Go over to the other way in when this one brings no welcome."""
+        self._unwelcomed = 0 if welcomed else self._unwelcomed + 1
+        if self._wanted_transport == "auto" and self._unwelcomed >= FALL_BACK_AFTER:
+            self._unwelcomed = 0
+            self.transport = "websocket" if self.transport == "events" else "events"
+
     def _closed_with(self, code: int, why: str) -> None:
         if may_come_back(code):
             return
@@ -283,7 +320,9 @@ class RoomClient:
             return
         self._fail(RoomClosed(code, why))
 
-    async def _receive(self, socket: ClientConnection, frame: dict[str, Any], said: float) -> None:
+    async def _receive(
+        self, socket: ClientConnection | EventSocket, frame: dict[str, Any], said: float
+    ) -> None:
         match frame.get("t"):
             case "welcome":
                 self.timings.welcome_s = time.monotonic() - said
@@ -389,8 +428,8 @@ class RoomClient:
                 command.answer.set_exception(closed)
         self._arrived.set()
 
-    async def _send(self, socket: ClientConnection, frame: Mapping[str, Any]) -> None:
-        if self._encoding == "json":
+    async def _send(self, socket: ClientConnection | EventSocket, frame: Mapping[str, Any]) -> None:
+        if isinstance(socket, EventSocket) or self._encoding == "json":
             await socket.send(msgspec.json.encode(frame).decode())
         else:
             await socket.send(msgspec.msgpack.encode(frame))

@@ -2,7 +2,7 @@
 
 export { freshId } from './ids'
 export * from './events'
-export { connect, Room, type ConnectOptions, type RoomListeners } from './room'
+export { connect, Room, type ConnectOptions, type RoomListeners, type Transport } from './room'
 export { isFinal, type RoomPhase, type RoomState } from './state'
 export { closingOf, type Closing, type Verdict } from './closing'
 export { Api, Refusal, type Checkout, type GiftKind, type Pack, type Joined, type MediaReport, type MediaSession, type MediaStream, type MediaTotals, type ReplayPart, type Segment, type Traded } from './http'

@@ -30,7 +30,14 @@ export interface LinkHandlers {
   readonly closed: (closing: Closing, afterMs: number | undefined, why: string) => void
 }
 
-export class Link {
+/** What a visit needs of a connection, whatever carries it. */
+export interface Line {
+  send(frame: ClientFrame): void
+  /** Leave; `closed` is not called. */
+  close(code?: number): void
+}
+
+export class Link implements Line {
   private readonly socket: Socket
   private watchdog: ReturnType<typeof setTimeout> | undefined
   private pingSentAt = 0

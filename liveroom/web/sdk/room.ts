@@ -14,12 +14,15 @@ import type { Resume, ServerFrame, WelcomeFrame } from './frames'
 import { Api, Refusal, type Joined } from './http'
 import { freshId } from './ids'
 import { Likes } from './likes'
-import { Link, type SocketMaker } from './link'
+import { Link, type Line, type LinkHandlers, type SocketMaker } from './link'
 import { Recent } from './recent'
 import { isFinal, type RoomState } from './state'
+import { EventLink } from './stream'
 
 /** Join again, not only reconnect, after this many failures: the gateway may have moved. */
 export const REJOIN_AFTER = 3
+
+export type Transport = 'websocket' | 'events'
 
 export interface ConnectOptions {
   readonly baseUrl: string
@@ -28,6 +31,8 @@ export interface ConnectOptions {
   readonly ticket?: string | null
   readonly codec?: 'msgpack' | 'json'
   readonly WebSocket?: SocketMaker
+  /** `auto` (default) begins with a websocket and goes over to server-sent events where it is blocked. */
+  readonly transport?: 'auto' | Transport
   readonly fetch?: typeof globalThis.fetch
   readonly random?: () => number
   readonly newId?: () => string
@@ -36,6 +41,9 @@ export interface ConnectOptions {
   /** Keep what happens until `release`: the visit begins before the page can draw. */
   readonly hold?: boolean
 }
+
+/** So many connections in a row that brought no welcome: try the other way in. */
+export const FALL_BACK_AFTER = 2
 
 /** While held, the oldest of more events than this are let go. */
 export const HELD_MAX = 1_000
@@ -59,6 +67,8 @@ export class Room extends Emitter<RoomListeners> {
   you: You | null = null
   card: RoomCard | null = null
   snapshot: Snapshot | null = null
+  /** What carries the visit now. */
+  transport: Transport
 
   private readonly commands = new Commands()
   private readonly likes = new Likes((n) => this.link?.send({ t: 'like', n }))
@@ -67,7 +77,9 @@ export class Room extends Emitter<RoomListeners> {
   private readonly newId: () => string
   private held: RoomEvent[] | null
   private welcome: WelcomeFrame | null = null
-  private link: Link | null = null
+  private link: Line | null = null
+  private unwelcomed = 0
+  private welcomedHere = false
   private gatewayUrl: string | null = null
   private resume: Resume | null = null
   private attempt = 0
@@ -82,6 +94,7 @@ export class Room extends Emitter<RoomListeners> {
     this.newId = options.newId ?? freshId
     this.token = options.token ?? null
     this.held = options.hold ? [] : null
+    this.transport = options.transport === 'events' ? 'events' : 'websocket'
     this.joined = new Promise((resolve) => {
       this.settleJoined = resolve
     })
@@ -186,25 +199,45 @@ export class Room extends Emitter<RoomListeners> {
 
   private open(): void {
     if (isFinal(this.state) || !this.gatewayUrl) return
-    const maker = this.options.WebSocket ?? (globalThis.WebSocket as unknown as SocketMaker)
-    this.link = new Link(
-      this.gatewayUrl,
-      {
-        hello: () => ({
-          t: 'hello',
-          token: this.token ?? '',
-          room: this.options.room,
-          ...(this.resume ? { resume: this.resume } : {}),
-        }),
-        frame: (frame) => this.receive(frame),
-        quality: (roundTripMs, weak) => {
-          if (weak) this.move({ phase: 'weak', roundTripMs })
-          else if (this.state.phase === 'weak') this.move({ phase: 'live' })
-        },
-        closed: (closing, afterMs, why) => this.lost(closing, afterMs, why),
+    this.welcomedHere = false
+    const handlers: LinkHandlers = {
+      hello: () => ({
+        t: 'hello',
+        token: this.token ?? '',
+        room: this.options.room,
+        ...(this.resume ? { resume: this.resume } : {}),
+      }),
+      frame: (frame) => this.receive(frame),
+      quality: (roundTripMs, weak) => {
+        if (weak) this.move({ phase: 'weak', roundTripMs })
+        else if (this.state.phase === 'weak') this.move({ phase: 'live' })
       },
-      maker,
-      this.options.codec ?? 'msgpack',
+      closed: (closing, afterMs, why) => this.lost(closing, afterMs, why),
+    }
+    this.link = this.transport === 'events' ? this.byEvents(handlers) : this.bySocket(this.gatewayUrl, handlers)
+  }
+
+  private bySocket(url: string, handlers: LinkHandlers): Line | null {
+    const maker = this.options.WebSocket ?? (globalThis.WebSocket as unknown as SocketMaker)
+    try {
+      return new Link(url, handlers, maker, this.options.codec ?? 'msgpack')
+    } catch (error) {
+      // a browser that may not open it says so at once (content policy, mixed content)
+      this.lost({ comeBack: true, why: 'lost' }, undefined, String(error))
+      return null
+    }
+  }
+
+  private byEvents(handlers: LinkHandlers): Line {
+    return new EventLink(
+      {
+        baseUrl: this.options.baseUrl,
+        room: this.options.room,
+        token: this.token ?? '',
+        resume: this.resume,
+        fetch: this.options.fetch ?? globalThis.fetch.bind(globalThis),
+      },
+      handlers,
     )
   }
 
@@ -212,13 +245,17 @@ export class Room extends Emitter<RoomListeners> {
     switch (frame.t) {
       case 'welcome':
         return this.welcomed(frame)
-      case 'batch':
-        this.resume = { ...this.resume, epoch: frame.epoch, offset: Math.max(this.resume?.offset ?? 0, frame.offset) }
+      case 'batch': {
+        const before = this.resume?.offset ?? 0
+        this.resume = { ...this.resume, epoch: frame.epoch, offset: Math.max(before, frame.offset) }
         if (frame.counters) this.emit('counters', frame.counters)
-        return this.deliver(frame.events)
-      case 'to_you':
-        if (this.resume) this.resume = { ...this.resume, personal: Math.max(this.resume.personal ?? 0, frame.personal) }
-        return this.deliver(frame.events)
+        return this.deliver(frame.events, before, 0)
+      }
+      case 'to_you': {
+        const before = this.resume?.personal ?? 0
+        if (this.resume) this.resume = { ...this.resume, personal: Math.max(before, frame.personal) }
+        return this.deliver(frame.events, 0, before)
+      }
       case 'ok':
       case 'no':
         return this.commands.receive(frame)
@@ -231,6 +268,8 @@ export class Room extends Emitter<RoomListeners> {
 
   private welcomed(frame: WelcomeFrame): void {
     this.attempt = 0
+    this.unwelcomed = 0
+    this.welcomedHere = true
     this.you = frame.you
     this.card = frame.room
     this.snapshot = frame.snapshot
@@ -249,8 +288,10 @@ export class Room extends Emitter<RoomListeners> {
     this.commands.connected((command) => this.link?.send(command))
   }
 
-  private deliver(events: readonly RoomEvent[]): void {
+  /** Tell what is new: `offset` and `personal` are where this visit stood when the frame came. */
+  private deliver(events: readonly RoomEvent[], offset: number, personal: number): void {
     for (const event of events) {
+      if ((event.n ?? Infinity) <= offset || (event.pn ?? Infinity) <= personal) continue
       // the id alone would do; numbers also catch a copy that was encoded anew
       if (!this.ids.add(event.id)) continue
       if (event.n !== undefined && event.n !== null && !this.ids.add(`n${event.n}`)) continue
@@ -281,6 +322,7 @@ export class Room extends Emitter<RoomListeners> {
   private lost(closing: Closing, afterMs: number | undefined, why: string): void {
     this.link = null
     this.commands.disconnected()
+    if (closing.comeBack && closing.why === 'lost' && !this.welcomedHere) this.reconsider()
     if (!closing.comeBack) {
       if (closing.verdict === 'expired') {
         void this.expired(why)
@@ -290,6 +332,14 @@ export class Room extends Emitter<RoomListeners> {
       return this.move({ phase: closing.verdict, why })
     }
     this.retry(afterMs, closing.why === 'full')
+  }
+
+  /** Neither a welcome nor a reason: perhaps the network lets only the other way through. */
+  private reconsider(): void {
+    this.unwelcomed += 1
+    if ((this.options.transport ?? 'auto') !== 'auto' || this.unwelcomed < FALL_BACK_AFTER) return
+    this.unwelcomed = 0
+    this.transport = this.transport === 'events' ? 'websocket' : 'events'
   }
 
   private retry(afterMs: number | undefined, full = false): void {

@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from liveroom.app.application import App
+from liveroom.client.room import RoomClient
+from liveroom.client.visit import RoomClosed, join
 from liveroom.config import Address, Config
 from liveroom.domain.actors import Actor, Role
+from liveroom.domain.events import Delivery
 from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.connection import WRITE_HIGH_BYTES
@@ -226,6 +233,45 @@ async def test_a_stop_says_move_and_ends_every_stream(house: House) -> None:
             await stopping
 
 
+async def test_the_python_client_visits_by_events_and_resumes(house: House) -> None:
+    token = house.token("ming")
+    async with RoomClient(house.base, ROOM, token, transport="events", random=Quick()) as ming:
+        assert ming.transport == "events"
+        assert (await ming.say("hi"))["text"] == "hi"
+        await notice(house, "one")
+        assert (await ming.next_event("notice")).fields["text"] == "one"
+        await ming.break_connection()
+        await notice(house, "two")
+        assert (await ming.next_event("notice")).fields["text"] == "two"
+        assert ming.welcome is not None
+        assert (ming.connects, ming.duplicates, ming.welcome.resumed) == (2, 0, True)
+        assert (await ming.ask("me"))["card"]["user"] == "ming"
+        banned = {"do": "ban", "user": "ming"}
+        await house.admin(f"/v1/rooms/{ROOM}/sanctions", banned, "ban")
+        with pytest.raises(RoomClosed, match="4104"):
+            await ming.next_event("nothing")
+
+
+async def test_the_python_client_goes_over_to_events_by_itself(house: House) -> None:
+    async with httpx.AsyncClient() as http:
+        joined = await join(http, house.base, ROOM, house.token("ming"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        blocked = f"ws://127.0.0.1:{probe.getsockname()[1]}/v1/ws"
+    joined = replace(joined, gateway_url=blocked)
+    client = RoomClient(house.base, ROOM, house.token("ming"), joined=joined, random=Quick())
+    async with client as ming:
+        assert ming.transport == "events"
+        assert (await ming.say("hi"))["text"] == "hi"
+
+
+class Quick(Random):
+    """Waits no longer than it must."""
+
+    def random(self) -> float:
+        return 0.0
+
+
 def stream(bytes_max: int = 256 * 1024) -> EventStream:
     return EventStream("id", address="a", chance=lambda: 0.0, bytes_max=bytes_max)
 
@@ -249,7 +295,11 @@ async def test_who_does_not_read_keeps_bounded_bytes_and_is_closed_as_slow() -> 
 async def test_texts_are_skipped_before_what_is_essential() -> None:
     slow = stream()
     for _ in range(200):
-        slow.offer(Prepared({"t": "text", "x": "y" * 1_000}, essential=None, inessential=1))
+        slow.offer(
+            Prepared(
+                {"t": "text", "x": "y" * 1_000}, essential=None, inessential={Delivery.TEXT: 1}
+            )
+        )
     slow.offer(essential({"t": "money"}))
     assert slow.is_open()
     chunks = slow.chunks()

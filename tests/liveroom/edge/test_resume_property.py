@@ -441,9 +441,13 @@ def test_every_durable_event_comes_once_and_in_order_or_a_snapshot_says_so() -> 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_same_holds_over_a_long_evening(seed: int) -> None:
     """Hypothesis tries what is odd and short; chance tries what is long."""
-    evening, chance = Evening(), Random(seed)
-    evening.restarts = -LONG
-    for _ in range(LONG):
+    live_through(Evening(), Random(seed), acts=LONG)
+
+
+def live_through(evening: Evening, chance: Random, *, acts: int) -> None:
+    """Do so many things in one evening, then see that everybody has everything."""
+    evening.restarts = -acts
+    for _ in range(acts):
         which, coin = chance.randrange(PEOPLE), chance.random() < 0.5
         match chance.choices(ACTS, WEIGHTS)[0]:
             case "give":
