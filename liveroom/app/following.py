@@ -55,7 +55,9 @@ class Following:
                     await self._pass_on(news)
                     await self._recording.follow(news)
                 else:
-                    await self._services.directing.follow(news)
+                    stage = await self._services.directing.follow(news)
+                    if stage is not None:
+                        await self._recording.staged(news, stage)
             except Exception:
                 _log.exception("news failed", news=str(news))
 

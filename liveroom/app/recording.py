@@ -8,6 +8,7 @@ from pathlib import Path
 
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.recordings import RecordingId
+from liveroom.domain.seats import Stage
 from liveroom.observe import logger
 from liveroom.service.replays import Replays, last_written
 from sfu.app import Media, MediaEvent
@@ -43,6 +44,7 @@ class Recording:
         self._folder = folder
         self._now_ms = now_ms
         self._new_id = new_id
+        self._aside: set[RoomId] = set()
 
     async def recover(self) -> None:
         """Note the ends of what a crash cut off."""
@@ -58,7 +60,22 @@ class Recording:
         elif event.kind == "recorded":
             await self._finished(event)
 
+    async def staged(self, room: RoomId, stage: Stage) -> None:
+        """Record nothing of a private call; what comes after it goes into another file."""
+        if self._folder is None or stage.private == (room in self._aside):
+            return
+        if stage.private:
+            self._aside.add(room)
+            if stage.session is not None:
+                self._media.stop_recording(stage.session)
+            return
+        self._aside.discard(room)
+        if stage.session is not None:
+            await self._begin(room, stage.session)
+
     async def _begin(self, room: RoomId, session: str) -> None:
+        if room in self._aside:
+            return
         recording = RecordingId(self._new_id())
         ago_s = await self._media.record(session, recording)
         if ago_s is None:

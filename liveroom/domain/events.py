@@ -5,7 +5,6 @@ Services make events, the store keeps the durable ones, the bus carries them, an
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from liveroom.domain.delivery import Audience as Audience
@@ -18,6 +17,19 @@ from liveroom.domain.receipts import (
     RefundMade,
     TipReminded,
 )
+from liveroom.domain.stage_facts import Asked as Asked
+from liveroom.domain.stage_facts import CallChanged as CallChanged
+from liveroom.domain.stage_facts import MicChanged as MicChanged
+from liveroom.domain.stage_facts import PkInvited as PkInvited
+from liveroom.domain.stage_facts import PkScored as PkScored
+from liveroom.domain.stage_facts import PkSide as PkSide
+from liveroom.domain.stage_facts import QueueChanged as QueueChanged
+from liveroom.domain.stage_facts import RoundChanged as RoundChanged
+from liveroom.domain.stage_facts import Seated as Seated
+from liveroom.domain.stage_facts import Slot as Slot
+from liveroom.domain.stage_facts import SpeakerChanged as SpeakerChanged
+from liveroom.domain.stage_facts import StageChanged as StageChanged
+from liveroom.domain.stage_facts import Standing as Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,118 +75,6 @@ class OrderPaid:
     title: str
     user: UserId | None = None
     name: str | None = None
-
-
-class Standing(StrEnum):
-    """As what somebody stands on a stage; a rival is another room's host."""
-
-    HOST = "host"
-    GUEST = "guest"
-    RIVAL = "rival"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One place on the stage: who stands there and whether their media flows.
-
-    `audio` and `video` false = muted by the host. `room` is a rival's own; `since` is when a
-    guest was seated or their media began or stopped (UTC ms).
-    """
-
-    slot: int
-    user: UserId
-    name: str
-    live: bool
-    audio: bool = True
-    video: bool = True
-    role: Standing = Standing.HOST
-    room: RoomId | None = None
-    since: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageChanged:
-    """Who is on stage now; slot 0 is the main place. `live` false = slate, they will be back.
-
-    `private` = the host is in a private call and not to be seen here meanwhile.
-    """
-
-    KIND: ClassVar[str] = "stage"
-    DELIVERY: ClassVar[Delivery] = Delivery.STATE
-    AUDIENCE: ClassVar[Audience] = Audience.ALL
-    slots: tuple[Slot, ...]
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Somebody who waits for the mic; `accepted` = next in line, `first` = by their level."""
-
-    user: UserId
-    name: str
-    tier: str
-    at: int
-    first: bool = False
-    accepted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueChanged:
-    """Who waits for the mic now, in line: for the host."""
-
-    KIND: ClassVar[str] = "mic_queue"
-    DELIVERY: ClassVar[Delivery] = Delivery.CUE
-    AUDIENCE: ClassVar[Audience] = Audience.HOST
-    asked: tuple[Asked, ...]
-    seats: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MicChanged:
-    """How one stands with the mic: asked (with a place in line), next, declined, down, none."""
-
-    KIND: ClassVar[str] = "mic"
-    DELIVERY: ClassVar[Delivery] = Delivery.CUE
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    phase: str
-    position: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seated:
-    """One has a seat and what it takes to publish; `invited` = without having asked."""
-
-    KIND: ClassVar[str] = "seat"
-    DELIVERY: ClassVar[Delivery] = Delivery.CUE
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    slot: int
-    whip_url: str
-    token: str | None
-    invited: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallChanged:
-    """A private call of two: invited, active, ended; the called one gets what publishing takes."""
-
-    KIND: ClassVar[str] = "call"
-    DELIVERY: ClassVar[Delivery] = Delivery.CUE
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    phase: str
-    user: UserId
-    name: str
-    whip_url: str | None = None
-    token: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeakerChanged:
-    """Who speaks on stage now; None = nobody."""
-
-    KIND: ClassVar[str] = "speaker"
-    DELIVERY: ClassVar[Delivery] = Delivery.CUE
-    AUDIENCE: ClassVar[Audience] = Audience.ALL
-    user: UserId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,6 +304,9 @@ Fact = (
     | Seated
     | CallChanged
     | SpeakerChanged
+    | RoundChanged
+    | PkScored
+    | PkInvited
     | ProductPinned
     | BroadcastChanged
     | Recognised

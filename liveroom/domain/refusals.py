@@ -58,6 +58,7 @@ REFUSALS: dict[str, Refusal] = {
     "not_asked": Refusal(409, "They do not wait for the mic any more."),
     "in_call": Refusal(409, "A private call is going on; end it first."),
     "in_pk": Refusal(409, "A PK is going on or asked for; end it first."),
+    "no_pk": Refusal(409, "There is no such PK to agree to any more."),
     "no_call": Refusal(409, "There is no such call any more."),
     "not_enough_coins": Refusal(409, "Not enough coins; top up and try again."),
     "not_enough_points": Refusal(409, "Not enough points."),

@@ -27,11 +27,14 @@ from liveroom.domain.events import (
     MicChanged,
     NoticeGiven,
     OrderPaid,
+    PkInvited,
+    PkScored,
     ProductCard,
     ProductPinned,
     QueueChanged,
     Recognised,
     RitualPerformed,
+    RoundChanged,
     Sanctioned,
     Seated,
     SignalSent,
@@ -159,8 +162,12 @@ def _queue(fact: QueueChanged) -> Fields:
     return {"asked": [asdict(asked) for asked in fact.asked], "seats": fact.seats}
 
 
-def _personal(fact: MicChanged | Seated | CallChanged) -> Fields:
+def _personal(fact: MicChanged | Seated | CallChanged | PkInvited) -> Fields:
     return _without_none(asdict(fact))
+
+
+def _sided(fact: RoundChanged | PkScored) -> Fields:
+    return _without_none(asdict(fact)) | {"sides": [asdict(side) for side in fact.sides]}
 
 
 def _speaker(fact: SpeakerChanged) -> Fields:
@@ -252,6 +259,9 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     Seated: _personal,
     CallChanged: _personal,
     SpeakerChanged: _speaker,
+    RoundChanged: _sided,
+    PkScored: _sided,
+    PkInvited: _personal,
     ProductPinned: _pin,
     BroadcastChanged: _broadcast,
     Recognised: _recognised,

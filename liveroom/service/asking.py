@@ -13,6 +13,7 @@ from liveroom.domain.ids import ID_PATTERN, OrderId, ProductId, RoomId, UserId
 from liveroom.domain.orders import QUANTITY_MAX
 from liveroom.domain.refusals import Refused
 from liveroom.domain.seats import SEATS_MAX
+from liveroom.service.battling import Battling
 from liveroom.service.gifting import Gifting
 from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
@@ -149,6 +150,11 @@ async def _seats(self: "Asking", ask: Ask, given: SeatsArguments) -> object:
     return {"seats": (await self.staging.resize(ask.actor, ask.room, given.seats)).seats}
 
 
+async def _leave_pk(self: "Asking", ask: Ask, _with: Nothing) -> object:
+    await self.battling.leave(ask.actor, ask.room)
+    return {}
+
+
 async def _call(self: "Asking", ask: Ask, given: UserArguments) -> object:
     await self.staging.call(ask.actor, ask.room, UserId(given.user))
     return {}
@@ -195,6 +201,7 @@ COMMANDS: Final[dict[str, Command]] = {
         Nothing, lambda self, ask, _: self.staging.answer_call(ask.actor, ask.room)
     ),
     "hang_up": Command(Nothing, lambda self, ask, _: self.staging.hang_up(ask.actor, ask.room)),
+    "leave_pk": Command(Nothing, _leave_pk),
     "numbers": Command(Nothing, lambda self, ask, _: self.numbers.of(ask.actor, ask.room)),
     **{
         name: Command(arguments, _keeping(handler), listed)
@@ -216,6 +223,7 @@ class Asking:
     rooms: Rooms
     shopping: Shopping
     staging: Staging
+    battling: Battling
 
     async def ask(
         self,

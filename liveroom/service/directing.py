@@ -76,11 +76,13 @@ class Directing:
         for room in await self._store.run(on_air):
             await self.follow(room)
 
-    async def follow(self, room: RoomId) -> None:
-        """Have a room's stage shown as it is now."""
+    async def follow(self, room: RoomId) -> Stage | None:
+        """Have a room's stage shown as it is now, and return it."""
         state = await self._store.run(lambda tx: rooms.state(tx, room))
-        if state is not None:
-            self.direct(room, state.stage)
+        if state is None:
+            return None
+        self.direct(room, state.stage)
+        return state.stage
 
     def direct(self, room: RoomId, stage: Stage) -> None:
         """Have a stage shown; who is to be seen by few leaves the many first."""

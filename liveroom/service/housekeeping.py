@@ -5,6 +5,7 @@ from typing import Final
 
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
+from liveroom.service.battling import Battling
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.earning import Earning
 from liveroom.service.parcelling import Parcelling
@@ -46,12 +47,14 @@ class Housekeeping:
         parcelling: Parcelling,
         unwinding: Unwinding,
         earning: Earning,
+        battling: Battling,
     ) -> None:
         self._ports = ports
         self._always: tuple[Callable[[], Awaitable[None]], ...] = (
             recognising.tick,
             talking.tick,
             staging.tick,
+            battling.tick,
         )
         self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
             (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),

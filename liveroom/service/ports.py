@@ -9,6 +9,7 @@ from liveroom.domain.actors import Actor
 from liveroom.domain.coins import EARNINGS_HOLD_MS
 from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.parcels import SHIP_WITHIN_MS
+from liveroom.domain.pk import ScoreRule
 from liveroom.domain.recognition import QueuePolicy
 from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
 from liveroom.domain.tipping import Tipping
@@ -48,7 +49,7 @@ class Policy:
     """What an operator may change.
 
     The gift split in shares, tier thresholds, the host's queue, which levels wait for the mic
-    before all others, until when parcels are promised to leave.
+    before all others, until when parcels are promised to leave, what counts in a PK.
     """
 
     host_share: int = 70
@@ -59,6 +60,7 @@ class Policy:
     tipping: Tipping = field(default_factory=Tipping)
     earnings_hold_ms: int = EARNINGS_HOLD_MS
     first_on_mic: frozenset[Tier] = frozenset({Tier.DIAMOND})
+    pk: ScoreRule = field(default_factory=ScoreRule)
 
 
 class StageMedia(Protocol):

@@ -36,13 +36,14 @@ EventsOf = Callable[[RoomId], tuple[Event, ...]]
 class Heard:
     """What a process heard in its rooms and no store keeps: talk, cards, likes.
 
-    `cues` tells what of a stage is current for one person.
+    `cues` tells what of a stage is current for one person, `rounds` what the room is in.
     """
 
     texts: EventsOf
     cards: EventsOf
     likes: Callable[[RoomId], int]
     cues: Callable[[Actor, RoomState], tuple[Event, ...]]
+    rounds: EventsOf
     write_likes: Callable[[], Awaitable[None]]
 
 
@@ -181,7 +182,7 @@ class Rooms:
         return Snapshot(
             stage=state.stage.slots,
             pin=card_of(state.pinned, at=self._ports.now_ms()) if state.pinned else None,
-            rounds=(),
+            rounds=self._heard.rounds(room),
             texts=self._heard.texts(room),
             counters=replace(state.counters, likes=likes),
             recognised=self._heard.cards(room) if actor.role is Role.HOST else (),

@@ -6,6 +6,7 @@ from typing import Final
 from liveroom.service.access import Access
 from liveroom.service.announcing import Announcing
 from liveroom.service.asking import Asking
+from liveroom.service.battling import Battling
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.coins import Coins
 from liveroom.service.delivering import Delivering
@@ -74,6 +75,7 @@ class Services:
     numbers: Numbers
     broadcasting: Broadcasting
     staging: Staging
+    battling: Battling
     directing: Directing
     housekeeping: Housekeeping
     relay: Relay
@@ -83,6 +85,7 @@ class Services:
         """Take hosts off the air whom a crash left on it, and publish what is unpublished."""
         await self.broadcasting.recover()
         await self.staging.recover()
+        await self.battling.start()
         await self.relay.start()
         await self.delivering.start()
 
@@ -109,7 +112,10 @@ def build_services(ports: Ports) -> Services:
     lines = Lines()
     ports.bus.subscribe_all(lines.hear)
     reviewing = Reviewing(ports, access, lines)
-    talking = Talking(ports, access, profiles, Judging(standing, ports.now_ms), reviewing)
+    battling = Battling(ports, access)
+    ports.bus.subscribe_all(battling.hear)
+    judging = Judging(standing, ports.now_ms)
+    talking = Talking(ports, access, profiles, judging, reviewing, battling.liked)
     moderating = Moderating(ports, access, standing, lines)
     recognising = Recognising(ports, access, profiles)
     ports.bus.subscribe_all(recognising.hear)
@@ -119,7 +125,11 @@ def build_services(ports: Ports) -> Services:
         texts=lines.recent,
         cards=recognising.current,
         likes=talking.likes,
-        cues=staging.cues,
+        cues=lambda actor, state: (
+            *staging.cues(actor, state),
+            *battling.invitations(actor, state.room.id),
+        ),
+        rounds=battling.rounds,
         write_likes=talking.write_likes,
     )
     gifting = Gifting(ports, access)
@@ -160,6 +170,7 @@ def build_services(ports: Ports) -> Services:
             rooms=rooms,
             shopping=shopping,
             staging=staging,
+            battling=battling,
         ),
         moderating=moderating,
         reviewing=reviewing,
@@ -169,6 +180,7 @@ def build_services(ports: Ports) -> Services:
         numbers=numbers,
         broadcasting=broadcasting,
         staging=staging,
+        battling=battling,
         directing=Directing(ports.store, ports.media),
         housekeeping=Housekeeping(
             ports,
@@ -181,6 +193,7 @@ def build_services(ports: Ports) -> Services:
             parcelling,
             unwinding,
             earning,
+            battling,
         ),
         relay=Relay(ports.store, ports.bus),
         replays=Replays(ports, access, ports.node),

@@ -158,6 +158,10 @@ class Staging:
 
     # What others ask.
 
+    async def now(self, actor: Actor, room: RoomId) -> Stage:
+        """Show a stage to who directs it."""
+        return await self._direct(actor, room, lambda stage: stage)
+
     async def may_publish(self, room: RoomId, user: UserId) -> bool:
         """Whether a guest may send media now."""
         state = await self._ports.store.run(lambda tx: rooms.state(tx, room))

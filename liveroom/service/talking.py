@@ -4,6 +4,7 @@ Likes are ambient: a crash may lose the last `LIKES_WRITTEN_MS` of them.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +12,7 @@ from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor, Role
 from liveroom.domain.answers import MENTIONS, answers_host, is_question
 from liveroom.domain.events import DanmakuSaid, Event
-from liveroom.domain.ids import EventId, RoomId, TenantId
+from liveroom.domain.ids import EventId, RoomId, TenantId, UserId
 from liveroom.domain.orders import check_amount
 from liveroom.domain.recognition import Profile
 from liveroom.domain.refusals import Refused
@@ -93,12 +94,14 @@ class Talking:
         profiles: Profiles,
         judging: Judging,
         reviewing: Reviewing,
+        liked: Callable[[RoomId, UserId, int], None],
     ) -> None:
         self._ports = ports
         self._access = access
         self._profiles = profiles
         self._judging = judging
         self._reviewing = reviewing
+        self._liked = liked
         self._talks: OrderedDict[RoomId, _Talk] = OrderedDict()
         self._written_at = 0
 
@@ -152,6 +155,7 @@ class Talking:
         talk = await self._talk(room, door.tenant)
         talk.likes += count
         talk.unwritten += count
+        self._liked(room, actor.user, count)
         await self._ports.bus.publish(Publication(room, likes=count))
         return talk.likes
 

@@ -1,4 +1,4 @@
-"""Mic links in real browsers: ask, be seen and heard, be muted, change places, call apart."""
+"""Mic links and PKs in real browsers: be seen and heard, be muted, change places, call apart."""
 
 import re
 
@@ -159,3 +159,37 @@ def test_a_private_call_is_for_two_and_ends_for_both(studio: Page, visits: Visit
     wait_media(other, "v0", "a0")
     wait_media(guest, "v0", "a0")
     expect(studio.locator(".call")).to_have_count(0)
+
+
+def test_two_rooms_have_a_pk_and_both_audiences_see_both_hosts(
+    studio: Page, visits: Visits, shop: Shop
+) -> None:
+    room = studio.room  # type: ignore[attr-defined]
+    rival_room = shop.room("pk-rival", merchant="default")
+    rival = visits.studio(rival_room, before=note_peers)
+    rival.get_by_role("button", name="开始直播").click()
+    expect(rival.locator(".status.live")).to_be_visible()
+    ours = visits.viewer(room, "ann", before=note_peers)
+    theirs = visits.viewer(rival_room, "ben", before=note_peers)
+    studio.locator(".pk select").first.focus()
+    expect(studio.locator(f".pk option[value={rival_room}]")).to_have_count(1)
+    studio.locator(".pk select").first.select_option(rival_room)
+    studio.locator(".pk select").last.select_option("1")
+    studio.get_by_role("button", name="发起 PK").click()
+    expect(studio.locator(".pk")).to_contain_text("等待对方应战")
+    rival.get_by_role("button", name="应战").click()
+    for viewer in (ours, theirs):
+        expect(viewer.locator(".rival video.playing")).to_be_visible()
+        wait_media(viewer, "v0", "a0", "v1", "a1")
+        assert is_green(viewer, ".rival video")
+        expect(viewer.locator(".clock")).to_contain_text("0:")
+    wait_media(studio, "v1", "a1")
+    ours.get_by_role("button", name="点赞").click()
+    expect(ours.locator(".ours")).to_have_text("11")
+    expect(theirs.locator(".theirs")).to_have_text("11")
+    rival.get_by_role("button", name="认输").click()
+    expect(ours.locator(".own .badge")).to_have_text("胜")
+    expect(theirs.locator(".own .badge")).to_have_text("负")
+    expect(ours.locator(".rival")).to_have_count(0)
+    expect(theirs.locator(".rival")).to_have_count(0)
+    wait_media(ours, "v0", "a0")

@@ -180,3 +180,32 @@ async def test_bad_requests_name_what_is_wrong(server: RunningServer) -> None:
             assert (await room.direct("PUT", slot, body)).json()["code"] == code, body
         assert (await room.direct("DELETE", 0)).json()["code"] == "invalid"
         assert (await room.direct("DELETE", 3)).status_code == 200, "nobody there is fine"
+
+
+async def test_a_pk_shows_each_room_the_other_s_host(server: RunningServer) -> None:
+    async with evening(server, "pk-one") as one, evening(server, "pk-two") as two:
+        hosts = [await room.go_live() for room in (one, two)]
+        viewers = [
+            await room.enter("whep", server.token("v", room=room.room), media=SLOTS)
+            for room in (one, two)
+        ]
+        asked = await one.direct("PUT", 1, {"room": "pk-two", "seconds": 60})
+        assert [slot["slot"] for slot in asked.json()["slots"]] == [0], "not before both agree"
+        agreed = await two.direct("PUT", 1, {"room": "pk-one"})
+        assert [(s["slot"], s["role"]) for s in agreed.json()["slots"]] == [
+            (0, "host"),
+            (1, "rival"),
+        ]
+        for number, host in enumerate(hosts):
+            host.send_rtp(rtp(2, payload=KEY + b"from %d" % number))
+        for number, viewer in enumerate(viewers):
+            said = b""
+            async with asyncio.timeout(5):
+                while said != b"from %d" % (1 - number):
+                    hosts[1 - number].send_rtp(rtp(3, payload=KEY + b"from %d" % (1 - number)))
+                    said = await seen(viewer, 1)
+        over = await one.direct("DELETE", 1)
+        assert over.status_code == 200, over.text
+        async with two.client("late") as late:
+            (settled,) = late.welcome.snapshot["rounds"]
+            assert (settled["phase"], settled["winner"]) == ("settled", "pk-two")

@@ -32,6 +32,7 @@ from liveroom.store.tables.money import (
 )
 from liveroom.store.tables.news import events, idempotency, outbox, personal_events
 from liveroom.store.tables.people import follows, members, room_members, tickets, visits
+from liveroom.store.tables.pks import pk_supporters, pks
 from liveroom.store.tables.recordings import recordings, segments
 from liveroom.store.tables.rooms import broadcasts, room_counters, rooms
 from liveroom.store.tables.shop import (
@@ -73,6 +74,8 @@ __all__ = [
     "outbox",
     "parcels",
     "personal_events",
+    "pk_supporters",
+    "pks",
     "products",
     "recordings",
     "refunds",

@@ -146,6 +146,40 @@ export interface CallEvent extends Envelope {
   readonly whip_url?: string
   readonly token?: string
 }
+export interface PkSide {
+  readonly room: string
+  readonly user: string
+  readonly name: string
+  readonly score: number
+  readonly supporters: number
+}
+export interface RoundEvent extends Envelope {
+  readonly k: 'round'
+  readonly round: string
+  readonly type: string
+  readonly phase: string
+  readonly started_at?: number
+  readonly deadline?: number
+  readonly sides?: readonly PkSide[]
+  /** A room; missing = a draw. */
+  readonly winner?: string
+}
+export interface PkScoreEvent extends Envelope {
+  readonly k: 'pk_score'
+  readonly round: string
+  readonly sides: readonly PkSide[]
+}
+export interface PkInviteEvent extends Envelope {
+  readonly k: 'pk_invite'
+  readonly round: string
+  readonly phase: 'invited' | 'running' | 'void'
+  readonly incoming: boolean
+  readonly room: string
+  readonly user: string
+  readonly name: string
+  readonly seconds: number
+  readonly deadline: number
+}
 export interface SpeakerEvent extends Envelope {
   readonly k: 'speaker'
   readonly user: string | null
@@ -240,6 +274,9 @@ export type RoomEvent =
   | SeatEvent
   | CallEvent
   | SpeakerEvent
+  | RoundEvent
+  | PkScoreEvent
+  | PkInviteEvent
   | PinEvent
   | BroadcastEvent
   | RecognisedEvent

@@ -26,11 +26,15 @@ from liveroom.domain.events import (
     MicChanged,
     NoticeGiven,
     OrderPaid,
+    PkInvited,
+    PkScored,
+    PkSide,
     ProductCard,
     ProductPinned,
     QueueChanged,
     Recognised,
     RitualPerformed,
+    RoundChanged,
     Sanctioned,
     Seated,
     SignalSent,
@@ -52,6 +56,9 @@ from liveroom.protocol.present import PRESENTERS, present, present_product, pres
 
 USER, PRODUCT = UserId("ming"), ProductId("lip")
 LAST = LastPurchase(product=PRODUCT, title="口红", at=5, days=3)
+
+ROOM = RoomId("r")
+SIDES = (PkSide(room=ROOM, user=USER, name="小明", score=12, supporters=3),)
 
 FACTS: list[Fact] = [
     GiftSent(user=USER, name="小明", gift="rose", count=2, combo=5),
@@ -101,6 +108,20 @@ FACTS: list[Fact] = [
     CoinsBought(order=OrderId("o"), coins=60, coins_left=70),
     TipReminded(coins=9, pause_ms=0),
     GoalChanged(goal="g", title="t", percent=50, phase="open", ends_at=9),
+    RoundChanged(
+        round="p", type="pk", phase="settled", started_at=1, deadline=9, sides=SIDES, winner=ROOM
+    ),
+    PkScored(round="p", sides=SIDES),
+    PkInvited(
+        round="p",
+        phase="invited",
+        incoming=True,
+        room=ROOM,
+        user=USER,
+        name="小明",
+        seconds=300,
+        deadline=9,
+    ),
 ]
 
 SPENDING = {"amount", "value", "weight", "spent", "revenue", "coins", "gift_coins", "balance"}

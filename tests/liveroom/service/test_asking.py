@@ -52,6 +52,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "accept_mic": (host(), {"user": "waiting"}),
     "decline_mic": (host(), {"user": "waiting"}),
     "seats": (host(), {"seats": 2}),
+    "leave_pk": (host(), {}),
     "call": (host(), {"user": "u1"}),
 }
 REFUSED = {"cancel_checkout": "no_such_order", "report": "no_such_line"}

@@ -70,6 +70,10 @@ export const zh = {
     hide: '关闭 {name} 的画面', show: '恢复 {name} 的画面', main: '让 {name} 上主位', home: '回到主位', down: '请 {name} 下麦', call: '与 {name} 私密连线', connecting: '接通中', main_place: '主位', slot: '{n} 号位',
     calling: '正在邀请 {name} 私密连线…', inCall: '与 {name} 私密连线中，直播间看不到你们', endCall: '结束私密连线', cancelCall: '取消邀请', reaching: '最多 {n} 位',
   },
+  pk: {
+    title: 'PK', scores: '我方 {ours}，对方 {theirs}', over: '已结束', won: '胜', lost: '负', draw: '平局', giveUp: '认输', accept: '应战', decline: '拒绝', invite: '发起 PK', with: '和谁 PK', length: '时长', minutes: '{n} 分钟', nobody: '没有其他正在直播的房间',
+    incoming: '{name} 邀请你 PK {minutes} 分钟', outgoing: '已邀请 {name}，等待对方应战',
+  },
   studio: {
     title: '开播台', preview: '预览', camera: '摄像头', microphone: '麦克风', screen: '共享屏幕', stopScreen: '停止共享', off: '关闭', noDevice: '未找到设备',
     allow: '开启摄像头', denied: '浏览器没有摄像头权限，请在地址栏允许后重试', needSecure: '摄像头需要 HTTPS 或 localhost',
@@ -115,7 +119,7 @@ export const zh = {
     muted: '你被禁言了，暂时不能发言', words: '内容含有本直播间不允许的词', links: '本直播间不能发链接', contacts: '本直播间不能发联系方式', slow_mode: '慢速模式，稍后再发', no_such_line: '这条弹幕已经不在了', kicked: '你被移出了直播间，过一会儿再来', banned: '你不能进入这个直播间', invalid: '填写的内容不对，请检查', 
     unknown: '没有成功，请再试一次', network: '网络不通，请检查后重试', disconnected: '正在重连，请稍后再发', timeout: '没有收到回应，请先核对再重试', rate: '太快了，歇一会儿再来',
     anonymous: '游客只能观看，登录后即可参与', not_enough_coins: '金币不足，充值后再试', tip_too_large: '单次赠送金额太大了，少送一点吧', cooling_down: '今天送得不少了，歇一会儿再送', no_such_pack: '这个充值档位已经没有了', limit_reached: '每人限购，你已经买满了', used_up: '已经用完了', nothing_to_refund: '没有可退的部分',  out_of_stock: '已经抢光了，看看别的吧', ended: '直播已结束，下场再来', text_empty: '内容为空，写点什么吧',
-    text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接', no_seat: '座位已不在，请重新申请连麦', slot_taken: '这个位置已有人', no_such_slot: '没有这个位置', queue_full: '等待的人太多，稍后再试', on_stage: '你已经在台上了', not_asked: '对方已不在等待', not_live: '主播不在线，稍后再试', in_call: '正在私密连线，请先结束', in_pk: '正在 PK，请先结束', no_call: '连线已结束',
+    text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接', no_seat: '座位已不在，请重新申请连麦', slot_taken: '这个位置已有人', no_such_slot: '没有这个位置', queue_full: '等待的人太多，稍后再试', on_stage: '你已经在台上了', not_asked: '对方已不在等待', not_live: '主播不在线，稍后再试', in_call: '正在私密连线，请先结束', in_pk: '正在 PK，请先结束', no_pk: '邀请已失效', no_call: '连线已结束',
   },
 }
 

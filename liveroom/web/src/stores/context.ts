@@ -11,6 +11,7 @@ import { meStore, type MeStore } from './me'
 import { micStore, type MicStore } from './mic'
 import { noticeStore, type NoticeStore } from './notices'
 import { orderStore, type OrderStore } from './order'
+import { pkStore, type PkStore } from './pk'
 import { recognitionStore, type RecognitionStore } from './recognition'
 import { replayStore, type ReplayStore } from './replays'
 import { shopStore, type ShopStore } from './shop'
@@ -30,6 +31,7 @@ export interface Context {
   readonly coins: CoinStore
   readonly mic: MicStore
   readonly order: OrderStore
+  readonly pk: PkStore
   readonly recognition: RecognitionStore
   readonly notices: NoticeStore
 }
@@ -40,11 +42,12 @@ const KEY: InjectionKey<Context> = Symbol('context')
 export function buildContext(room: Room, roomId: string): Context {
   const me = meStore(room, roomId)
   const notices = noticeStore()
+  const stage = stageStore(room)
   return {
     roomId,
     room,
     connection: connectionStore(room),
-    stage: stageStore(room),
+    stage,
     crowd: crowdStore(room),
     chat: chatStore(room),
     gifts: giftStore(room),
@@ -54,6 +57,7 @@ export function buildContext(room: Room, roomId: string): Context {
     coins: coinStore(room, roomId, me, notices),
     mic: micStore(room),
     order: orderStore(room),
+    pk: pkStore(room, roomId, stage),
     recognition: recognitionStore(room),
     notices,
   }
