@@ -182,6 +182,22 @@ def publish(
     raise typer.Exit(publisher.run(source, whip_url, token, copy))
 
 
+@program.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="members or orders.")],
+    file: Annotated[Path, typer.Argument(help="CSV file in UTF-8 with a head line.")],
+    token: Annotated[str, typer.Option(help="Token of role merchant or admin.")],
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8080",
+    merchant: Annotated[str | None, typer.Option(help="For which merchant, as an admin.")] = None,
+) -> None:
+    """Import members or past orders from a CSV file; interrupted, it goes on where it was."""
+    from liveroom.client import importing
+
+    if kind not in importing.COLUMNS:
+        _fail("Import members or orders.")
+    raise typer.Exit(importing.run(kind, file, url, token, merchant))
+
+
 @program.command()
 def demo(
     for_: Annotated[float | None, typer.Option("--for", help="Stop after SECONDS.")] = None,

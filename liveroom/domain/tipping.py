@@ -24,7 +24,7 @@ class Tipping:
     pause for `cooldown_ms`. `zone_ms` is the shop's distance from UTC.
     """
 
-    tip_max: int = 30_000
+    tip_max: int = 100_000
     remind_at: int = 10_000
     cooldown_ms: int = 0
     zone_ms: int = 8 * HOUR_MS

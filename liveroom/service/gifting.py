@@ -201,7 +201,8 @@ class Gifting:
         policy = self._ports.policy
         weights = (policy.host_share, policy.platform_share)
         earner = earner_of(door.host, door.room)
-        posting.lock(tx, door.tenant, (chart.wallet_of(one.actor.user) for one in asked))
+        wallets = {chart.wallet_of(one.actor.user) for one in asked}
+        locked = posting.lock(tx, door.tenant, wallets)
         carry: tuple[int, ...] = (0, 0)
         before = carry
         if uneven := any(one.price * weights[0] % sum(weights) for one in asked):
@@ -210,7 +211,7 @@ class Gifting:
         for one in asked:
             shares, carry = split_fairly(one.price, weights, carry)
             bundles.append(self._bundle(chart.pending_of(earner), one, shares))
-        posted = posting.post_bundles(tx, door.tenant, bundles, at=at)
+        posted = posting.post_bundles(tx, door.tenant, bundles, at=at, locked=locked)
         if uneven and carry != before:
             carries.write(tx, door.tenant, f"gifts:{earner}", weights, carry)
         return posted

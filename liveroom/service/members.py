@@ -60,7 +60,7 @@ class Members:
         tenant, at = await self._access.tenant(actor), self._ports.now_ms()
 
         def effect(tx: Transaction) -> Member:
-            return self._import(tx, tenant, draft, key or "", at)
+            return self.write(tx, tenant, draft, key or "", at)
 
         def command(tx: Transaction) -> keys.Outcome:
             if not key:
@@ -74,9 +74,10 @@ class Members:
         self._profiles.forget(tenant, draft.id)
         return member
 
-    def _import(
+    def write(
         self, tx: Transaction, tenant: TenantId, draft: MemberDraft, key: str, at: int
     ) -> Member:
+        """Write a member inside a command, with the opening balance of a new one."""
         is_new = members.ensure(tx, tenant, draft.id, at=at)
         if draft.coins:
             if not is_new:

@@ -37,6 +37,7 @@ class Ordering:
         at: int,
         takes_stock: bool = False,
         receipt_to_buyer: bool = False,
+        imported: bool = False,
     ) -> OrderReceipt:
         """Write an order, and with a room fire there.
 
@@ -58,6 +59,7 @@ class Ordering:
             receipt=receipt,
             broadcast=room.broadcast.id if room and room.broadcast else None,
             fingerprint=keys.fingerprint_of(draft),
+            imported=imported,
             at=at,
         )
         if not is_new:

@@ -15,6 +15,7 @@ from liveroom.service.earning import Earning
 from liveroom.service.gifting import Gifting
 from liveroom.service.goals import Goals
 from liveroom.service.housekeeping import Housekeeping
+from liveroom.service.importing import Importing
 from liveroom.service.judging import Judging
 from liveroom.service.lines import Lines
 from liveroom.service.members import Members
@@ -65,6 +66,7 @@ class Services:
     refunding: Refunding
     parcelling: Parcelling
     members: Members
+    importing: Importing
     tickets: Tickets
     asking: Asking
     moderating: Moderating
@@ -135,7 +137,8 @@ def build_services(ports: Ports) -> Services:
     gifting = Gifting(ports, access)
     delivering = Delivering(ports)
     ports.bus.subscribe_all(delivering.hear)
-    shopping = Shopping(ports, access, profiles, Ordering(ports))
+    ordering = Ordering(ports)
+    shopping = Shopping(ports, access, profiles, ordering)
     coins = Coins(ports, access)
     unwinding = Unwinding(ports, access)
     earning = Earning(ports, access)
@@ -159,6 +162,7 @@ def build_services(ports: Ports) -> Services:
         refunding=refunding,
         parcelling=parcelling,
         members=members,
+        importing=Importing(ports, access, profiles, members, ordering),
         tickets=Tickets(ports, access),
         asking=Asking(
             gifting=gifting,

@@ -109,15 +109,21 @@ def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -
 
 
 def post_bundles(
-    tx: Transaction, tenant: TenantId, posting: Sequence[Bundle], *, at: int
+    tx: Transaction,
+    tenant: TenantId,
+    posting: Sequence[Bundle],
+    *,
+    at: int,
+    locked: Locked | None = None,
 ) -> list[dict[str, Line] | Refused]:
     """Post bundles one after another; returns for each its lines by account id, or its refusal.
 
     A refused bundle writes nothing; those after it go on from where it found the accounts.
+    `locked` are all the guarded accounts that the bundles touch, where the caller has them.
     """
-    locked = lock(
-        tx, tenant, (end for one in posting for t in one.transfers for end in (t.debit, t.credit))
-    )
+    if locked is None:
+        transfers = [transfer for bundle in posting for transfer in bundle.transfers]
+        locked = lock(tx, tenant, (end for one in transfers for end in (one.debit, one.credit)))
     shelves = Shelves(tx, tenant, locked.lotted, posting)
     balances, lotted = dict(locked.balances), set(locked.lotted)
     answers: list[dict[str, Line] | Refused] = []

@@ -160,6 +160,7 @@ def add_order(
     receipt: OrderReceipt,
     broadcast: str | None,
     fingerprint: str,
+    imported: bool,
     at: int,
 ) -> bool:
     """Write an order with its lines; False when a twin took the id meanwhile."""
@@ -175,6 +176,7 @@ def add_order(
         "fingerprint": fingerprint,
         "nth": receipt.nth,
         "tier": receipt.tier,
+        "imported": imported,
     }
     if not insert_new(tx, orders, head):
         return False

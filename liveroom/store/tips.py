@@ -11,7 +11,7 @@ from liveroom.store.dialect import add_up, put
 from liveroom.store.port import Transaction
 from liveroom.store.tables import goals, tip_contexts, tips
 
-_TIPPED = select(tips).where(
+_TIPPED = select(tips.c.member, tips.c.day, tips.c.coins, tips.c.pause_until).where(
     tips.c.tenant == bindparam("of_tenant"),
     tips.c.member.in_(bindparam("of_members", expanding=True)),
 )
@@ -24,10 +24,10 @@ _GOAL = (
 
 def tipped(tx: Transaction, tenant: TenantId, members: Collection[UserId]) -> dict[UserId, Tipped]:
     """Read what people tipped last; write it only while their wallets are locked."""
-    rows = tx.execute(_TIPPED, {"of_tenant": tenant, "of_members": sorted(members)})
+    rows = tx.execute(_TIPPED, {"of_tenant": tenant, "of_members": sorted(members)}).all()
     return {
-        row.member: Tipped(day=row.day, coins=row.coins, pause_until=row.pause_until)
-        for row in rows
+        member: Tipped(day=day, coins=coins, pause_until=pause_until)
+        for member, day, coins, pause_until in rows
     }
 
 

@@ -7,7 +7,10 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
+from liveroom.domain.ids import TenantId, UserId
+from liveroom.domain.ledger import Bundle, Transfer, chart
 from liveroom.domain.refusals import Refused
+from liveroom.store import keys, posting
 from liveroom.store.database import open_store, upgrade
 from liveroom.store.port import StoreUnusableError, Transaction
 from liveroom.store.tables import bundles, ledger_lines, members
@@ -88,4 +91,34 @@ async def test_a_server_that_stops_is_unavailable(postgres: Cluster) -> None:
         await store.run(lambda tx: tx.execute(text("SELECT 1")).scalar())
     postgres.statement("ALTER DATABASE stops ALLOW_CONNECTIONS true")
     assert await store.run(lambda tx: tx.execute(text("SELECT 1")).scalar()) == 1
+    await store.close()
+
+
+async def test_an_outcome_that_nobody_heard_is_found_by_its_key(postgres: Cluster) -> None:
+    """The connection is lost while the commit is answered: asking again finds what it did."""
+    postgres.statement("CREATE DATABASE unheard TEMPLATE migrated")
+    store = await open_store(postgres.url("unheard"))
+    scope = keys.Scope(tenant=TenantId("t"), command="give", subject="", key="k")
+    wallet = chart.wallet_of(UserId("u"))
+
+    def effect(tx: Transaction) -> str:
+        transfer = Transfer(chart.ISSUER, wallet, 5)
+        bundle = Bundle(id="b1", cause="c", ref="k", transfers=(transfer,))
+        posting.post_bundle(tx, scope.tenant, bundle, at=1)
+        return "given"
+
+    def command(tx: Transaction) -> keys.Outcome:
+        return keys.once(tx, scope, command="c", at=1, answer_type=str, effect=effect)
+
+    lose = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'unheard'"
+    heard = await asyncio.gather(
+        store.run(command),
+        asyncio.to_thread(postgres.statement, lose),
+        return_exceptions=True,
+    )
+    assert isinstance(heard[0], keys.Outcome | Refused)
+    again = await store.run(command)
+    assert again.unwrap() == "given"
+    held = await store.run(lambda tx: posting.balance_of(tx, scope.tenant, wallet))
+    assert (held.amount, held.version) == (5, 1)
     await store.close()

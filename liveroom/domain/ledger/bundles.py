@@ -153,7 +153,9 @@ def post(
         if abs(after) > BALANCE_MAX:
             raise Refused("invalid", "The account cannot hold so much.")
         version = before.version + 1
-        head = link(before.head, whole, account.id, version, amount, after)
+        head = ""
+        if account.floor is not None:
+            head = link(before.head, whole, account.id, version, amount, after)
         lines.append(Line(account, amount, after, version, head))
     check_sums(lines)
     return Posted(tuple(lines), tuple(_moves(balances, bundle, net, at, shelf)))

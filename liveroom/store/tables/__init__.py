@@ -13,6 +13,7 @@ from liveroom.store.tables.coins import (
     tip_contexts,
     tips,
 )
+from liveroom.store.tables.imports import import_faults, imports
 from liveroom.store.tables.moderation import (
     audit,
     chat_rules,
@@ -64,6 +65,8 @@ __all__ = [
     "goals",
     "holds",
     "idempotency",
+    "import_faults",
+    "imports",
     "ledger_lines",
     "lot_moves",
     "lots",

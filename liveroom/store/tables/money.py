@@ -43,7 +43,15 @@ bundles = Table(
     Column("actor", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Column("reverses", Text),
-    Index(None, "tenant", "reverses", unique=True),
+)
+
+Index(
+    None,
+    bundles.c.tenant,
+    bundles.c.reverses,
+    unique=True,
+    sqlite_where=bundles.c.reverses.is_not(None),
+    postgresql_where=bundles.c.reverses.is_not(None),
 )
 
 ledger_lines = Table(

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 ROOM, SHOP, ORDERED = "r1", "shop-1", "ordered"
 NOTHING: Final = (
     "no_such_room", "not_found", "no_such_order", "no_such_parcel", "no_such_user", "no_such_case",
+    "no_such_import",
 )  # fmt: skip
 
 ALL: Final = frozenset(str(role) for role in Role)
@@ -136,6 +137,16 @@ MATRIX: dict[tuple[str, str], Cell] = {
         tenant=True,
     ),
     ("POST", "/v1/tickets/trade"): anyone(body={"ticket": "none"}, expected=4),
+    ("POST", "/v1/imports"): Cell(
+        roles=MERCHANTS, body={"id": "new", "kind": "members", "total": 1}
+    ),
+    ("POST", "/v1/imports/{import}/rows"): Cell(
+        roles=MERCHANTS,
+        body={"first": 0, "rows": [{"line": 2, "row": {"id": "ann"}}]},
+        tenant=True,
+        nothing="no_such_import",
+    ),
+    ("GET", "/v1/imports/{import}"): Cell(roles=MERCHANTS, tenant=True, nothing="no_such_import"),
     ("GET", "/v1/coins"): anyone(),
     ("POST", "/v1/rooms/{room}/coins"): Cell(
         roles=CUSTOMERS, body={"pack": "coins-60"}, key=True, scoped=True, tenant=True
@@ -292,7 +303,13 @@ class Asker:
         if cell.key:
             kwargs["key"] = f"key{self._asked}"
         given = {"room": ROOM, "session": "s", "slot": "2", "name": "x.js", "line": "line1"}
-        given |= {"webhook": "hook1", "order": ORDERED, "parcel": self._parcel, "case": "case1"}
+        given |= {
+            "webhook": "hook1",
+            "order": ORDERED,
+            "parcel": self._parcel,
+            "case": "case1",
+            "import": "import1",
+        }
         address = path
         for name, value in given.items():
             address = address.replace(f"{{{name}}}", value)
