@@ -33,7 +33,7 @@ from liveroom.store.port import Store
 
 ROOM = RoomId("r1")
 MONDAY = 1_795_420_800_000
-"""Midnight, UTC."""
+"""The 23rd of November 2026, 08:00 UTC, 16:00 in Shanghai."""
 
 
 @dataclass

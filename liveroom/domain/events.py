@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from liveroom.domain.delivery import Audience as Audience
 from liveroom.domain.delivery import Delivery as Delivery
 from liveroom.domain.ids import BroadcastId, EventId, ProductId, RoomId, UserId
+from liveroom.domain.loyalty import CouponGiven, LevelChanged, PointsEarned
 from liveroom.domain.receipts import (
     CoinsBought,
     GoalChanged,
@@ -277,18 +278,6 @@ class SignalSent:
     data: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelReached:
-    """A purchase in the room brought the buyer to the next level."""
-
-    KIND: ClassVar[str] = "level"
-    DELIVERY: ClassVar[Delivery] = Delivery.STATE
-    AUDIENCE: ClassVar[Audience] = Audience.ONE
-    user: UserId
-    tier: str
-    before: str
-
-
 Fact = (
     GiftSent
     | RitualPerformed
@@ -320,7 +309,9 @@ Fact = (
     | NoticeGiven
     | MessageSent
     | SignalSent
-    | LevelReached
+    | CouponGiven
+    | LevelChanged
+    | PointsEarned
 )
 
 FACTS: Final[dict[str, type[Any]]] = {fact.KIND: fact for fact in Fact.__args__}

@@ -33,6 +33,7 @@ REFUSALS: dict[str, Refusal] = {
     "banned": Refusal(403, "You may not enter this room any more; ask the shop."),
     # is it there
     "no_such_room": Refusal(404, "There is no such room; check its id or create it first."),
+    "no_such_coupon": Refusal(404, "There is no such coupon."),
     "no_such_product": Refusal(404, "There is no such product; create it first."),
     "no_such_pack": Refusal(404, "There is no such pack of coins; list what can be bought."),
     "no_such_import": Refusal(404, "There is no such import; begin it first."),
@@ -63,6 +64,8 @@ REFUSALS: dict[str, Refusal] = {
     "no_call": Refusal(409, "There is no such call any more."),
     "not_enough_coins": Refusal(409, "Not enough coins; top up and try again."),
     "not_enough_points": Refusal(409, "Not enough points."),
+    "claimed": Refusal(409, "You have taken as many of these as one person may."),
+    "not_claimable": Refusal(409, "This coupon cannot be taken; look for another one."),
     "used_up": Refusal(409, "Used up: there is no more of it."),
     "hold_ended": Refusal(409, "The reservation has ended already; start again."),
     "import_elsewhere": Refusal(409, "The import goes on with another row."),

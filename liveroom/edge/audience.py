@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Final, Protocol, final
 
 from liveroom.bus.port import Bus, Publication
+from liveroom.domain.delivery import Delivery
 from liveroom.domain.events import Audience as EventAudience
-from liveroom.domain.events import DanmakuSaid, Delivery, Event
+from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
 from liveroom.edge.viewer import Position, Viewer, not_in

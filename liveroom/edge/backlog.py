@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, final
 
-from liveroom.domain.events import Delivery
+from liveroom.domain.delivery import Delivery
 from liveroom.protocol.codec import Codec
 from liveroom.protocol.messages import Fields, Message
 

@@ -9,7 +9,8 @@ was not chosen still sees it themselves. Chance and time are passed in.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from liveroom.domain.events import Audience, DanmakuSaid, Delivery, Entered, Event
+from liveroom.domain.delivery import Audience, Delivery
+from liveroom.domain.events import DanmakuSaid, Entered, Event
 from liveroom.domain.ids import UserId
 from liveroom.domain.tiers import Tier
 

@@ -20,7 +20,6 @@ from liveroom.domain.events import (
     Event,
     GiftSent,
     LastPurchase,
-    LevelReached,
     LineReported,
     LinesDeleted,
     MessageSent,
@@ -43,6 +42,7 @@ from liveroom.domain.events import (
     StageChanged,
     WelcomedBack,
 )
+from liveroom.domain.loyalty import CouponGiven, LevelChanged, PointsEarned
 from liveroom.domain.receipts import (
     CoinsBought,
     GoalChanged,
@@ -146,11 +146,8 @@ def _order(fact: OrderPaid) -> Fields:
     return fields
 
 
-def _receipt(fact: PaymentReceived) -> Fields:
-    return asdict(fact)
-
-
-def _plain(fact: RefundMade | CoinsBought | TipReminded | GoalChanged) -> Fields:
+def _plain(fact: Any) -> Fields:
+    """Show every field of a fact as it is."""
     return asdict(fact)
 
 
@@ -240,19 +237,18 @@ def _said_by_shop(fact: NoticeGiven | MessageSent | SignalSent) -> Fields:
     return {"name": fact.name, "text": fact.text, "data": msgspec.json.decode(fact.data)}
 
 
-def _level(fact: LevelReached) -> Fields:
-    return asdict(fact)
-
-
 PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     GiftSent: _gift,
     RitualPerformed: _ritual,
     OrderPaid: _order,
-    PaymentReceived: _receipt,
+    PaymentReceived: _plain,
     RefundMade: _plain,
     CoinsBought: _plain,
     TipReminded: _plain,
     GoalChanged: _plain,
+    CouponGiven: _plain,
+    LevelChanged: _plain,
+    PointsEarned: _plain,
     StageChanged: _stage,
     QueueChanged: _queue,
     MicChanged: _personal,
@@ -275,6 +271,5 @@ PRESENTERS: Final[dict[type, Callable[..., Fields]]] = {
     NoticeGiven: _said_by_shop,
     MessageSent: _said_by_shop,
     SignalSent: _said_by_shop,
-    LevelReached: _level,
 }
 """One for each member of `Fact`."""

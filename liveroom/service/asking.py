@@ -15,6 +15,7 @@ from liveroom.domain.refusals import Refused
 from liveroom.domain.seats import SEATS_MAX
 from liveroom.service.battling import Battling
 from liveroom.service.gifting import Gifting
+from liveroom.service.loyalty_commands import LOYALTY_COMMANDS, Loyalty, LoyaltyHandler
 from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
@@ -160,6 +161,13 @@ async def _call(self: "Asking", ask: Ask, given: UserArguments) -> object:
     return {}
 
 
+def _loyal(handler: LoyaltyHandler) -> Handler:
+    async def handle(self: "Asking", ask: Ask, given: Any) -> object:
+        return await handler(self.loyalty, ask.actor, ask.room, ask.key, given)
+
+    return handle
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "follow": Command(Nothing, lambda self, ask, _: self.members.follow(ask.actor, ask.room)),
     "unfollow": Command(Nothing, lambda self, ask, _: self.members.unfollow(ask.actor, ask.room)),
@@ -207,6 +215,10 @@ COMMANDS: Final[dict[str, Command]] = {
         name: Command(arguments, _keeping(handler), listed)
         for name, (arguments, handler, listed) in ORDER_COMMANDS.items()
     },
+    **{
+        name: Command(arguments, _loyal(handler), listed)
+        for name, (arguments, handler, listed) in LOYALTY_COMMANDS.items()
+    },
 }
 
 
@@ -215,6 +227,7 @@ class Asking:
     """Finds the command, reads its arguments, answers."""
 
     gifting: Gifting
+    loyalty: Loyalty
     members: Members
     moderating: Moderating
     numbers: Numbers

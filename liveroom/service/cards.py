@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import RoomId, TenantId, UserId
-from liveroom.domain.tiers import next_tier, tier_of
+from liveroom.domain.tiers import NextTier, Tier
 from liveroom.service.entry import Card
-from liveroom.service.ports import Ports
-from liveroom.store import members, posting
+from liveroom.store import levels, members, posting
 from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
 
 
 def read_cards(
     tx: Transaction,
-    ports: Ports,
     actors: Sequence[Actor],
     tenant: TenantId,
     room: RoomId | None,
@@ -27,9 +25,12 @@ def read_cards(
     people: dict[UserId, Guest] = {}
     coins: dict[UserId, int] = {}
     following: set[UserId] = set()
+    places: dict[UserId, tuple[Tier, NextTier | None]] = {}
     if users:
         people = members.guests(tx, tenant, room, users)
         coins = posting.coins_of(tx, tenant, users)
+        spent = {user: somebody.member.spent for user, somebody in people.items()}
+        places = levels.places_of(tx, tenant, spent)
         if room is not None:
             following = members.followers_among(tx, tenant, room, users)
     read: list[tuple[Card, Guest | None]] = []
@@ -38,20 +39,26 @@ def read_cards(
             read.append((_visitor_card(actor), None))
             continue
         user = actor.user
-        card = _card_of(ports, actor, people[user], coins[user], following=user in following)
+        card = _card_of(actor, people[user], coins[user], places[user], following=user in following)
         read.append((card, people[user]))
     return read
 
 
-def _card_of(ports: Ports, actor: Actor, somebody: Guest, coins: int, *, following: bool) -> Card:
-    thresholds = ports.policy.thresholds
+def _card_of(
+    actor: Actor,
+    somebody: Guest,
+    coins: int,
+    place: tuple[Tier, NextTier | None],
+    *,
+    following: bool,
+) -> Card:
     member = somebody.member
     return Card(
         user=actor.user,
         name=somebody.name(actor.name),
         role=actor.role.value,
-        tier=tier_of(member.spent, thresholds),
-        to_next=next_tier(member.spent, thresholds),
+        tier=place[0],
+        to_next=place[1],
         orders=member.orders,
         visits=somebody.visits,
         coins=coins,
@@ -68,7 +75,7 @@ def _visitor_card(actor: Actor) -> Card:
         user=actor.user,
         name=actor.name or "",
         role=actor.role.value,
-        tier=tier_of(0),
+        tier=Tier.BASIC,
         to_next=None,
         orders=0,
         visits=0,

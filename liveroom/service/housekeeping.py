@@ -1,6 +1,6 @@
 """What time alone demands, each at its own pace; driven by the application's tick."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from liveroom.domain.refusals import Refused
@@ -29,6 +29,10 @@ HOSTS_EVERY_MS: Final = 30_000
 ORPHANS_EVERY_MS: Final = 3_000
 PURGE_EVERY_MS: Final = 10 * 60 * 1000
 
+Job = Callable[[], Awaitable[object]]
+Periodic = tuple[int, Job]
+"""Every so many milliseconds, what to do."""
+
 _log = logger(__name__)
 
 
@@ -48,15 +52,16 @@ class Housekeeping:
         unwinding: Unwinding,
         earning: Earning,
         battling: Battling,
+        more: Sequence[Periodic] = (),
     ) -> None:
         self._ports = ports
-        self._always: tuple[Callable[[], Awaitable[None]], ...] = (
+        self._always: tuple[Job, ...] = (
             recognising.tick,
             talking.tick,
             staging.tick,
             battling.tick,
         )
-        self._periodic: tuple[tuple[int, Callable[[], Awaitable[object]]], ...] = (
+        self._periodic: tuple[Periodic, ...] = (
             (CHECKOUTS_EVERY_MS, shopping.expire_checkouts),
             (REFUNDS_EVERY_MS, refunding.send_due),
             (LEDGER_EVERY_MS, self.expire),
@@ -66,6 +71,7 @@ class Housekeeping:
             (HOSTS_EVERY_MS, broadcasting.end_abandoned),
             (ORPHANS_EVERY_MS, broadcasting.sweep),
             (PURGE_EVERY_MS, self.purge),
+            *more,
         )
         self._done_at = [0] * len(self._periodic)
 
@@ -80,7 +86,7 @@ class Housekeeping:
                 await self._try(job)
 
     @staticmethod
-    async def _try(work: Callable[[], Awaitable[object]]) -> None:
+    async def _try(work: Job) -> None:
         """Do one piece; a store that does not answer must not keep the others from theirs."""
         try:
             await work()

@@ -163,7 +163,7 @@ class Members:
             tenant = door.tenant
 
         def command(tx: Transaction) -> Me:
-            ((card, _),) = read_cards(tx, self._ports, [actor], tenant, room)
+            ((card, _),) = read_cards(tx, [actor], tenant, room)
             state = rooms.state(tx, room) if room else None
             follow = None
             if state is not None:

@@ -5,17 +5,17 @@ The member's lifetime, the ordinal in the room, the public events: all of it or 
 
 from collections.abc import Sequence
 
-from liveroom.domain.events import Fact, LevelReached, OrderPaid
+from liveroom.domain.events import Fact, OrderPaid
 from liveroom.domain.ids import TenantId
 from liveroom.domain.orders import OrderDraft, OrderReceipt, Product, total_of
 from liveroom.domain.parcels import Parcel, ParcelState
 from liveroom.domain.receipts import PaymentReceived
 from liveroom.domain.refusals import Refused
 from liveroom.domain.rituals import ritual_for
-from liveroom.domain.tiers import tier_of
-from liveroom.service.hooks import write_page
+from liveroom.service.levelling import Levelling
 from liveroom.service.ports import Ports
-from liveroom.store import journal, keys, members, parcels, rooms, shop, webhooks
+from liveroom.service.rewarding import Rewarding
+from liveroom.store import journal, keys, members, parcels, rooms, shop
 from liveroom.store.journal import Place
 from liveroom.store.members import Guest
 from liveroom.store.port import Transaction
@@ -24,8 +24,10 @@ from liveroom.store.port import Transaction
 class Ordering:
     """Records paid orders."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, levelling: Levelling, rewarding: Rewarding) -> None:
         self._ports = ports
+        self._levelling = levelling
+        self._rewarding = rewarding
 
     def record(
         self,
@@ -46,11 +48,13 @@ class Ordering:
         """
         total = total_of(draft.lines)
         members.ensure(tx, tenant, draft.user, at=at)
-        spent, orders = members.note_purchase(tx, tenant, draft.user, total)
+        _, orders = members.note_purchase(tx, tenant, draft.user, total)
         nth = members.nth_order(tx, tenant, draft.room, draft.user) if draft.room else 0
         room = rooms.find(tx, draft.room) if draft.room else None
-        tier = tier_of(spent, self._ports.policy.thresholds)
-        receipt = OrderReceipt(id=draft.id, total=total, nth=nth, tier=tier.value)
+        level = self._levelling.after_purchase(
+            tx, tenant, draft.user, draft.room, total=total, at=at
+        )
+        receipt = OrderReceipt(id=draft.id, total=total, nth=nth, tier=level.tier.value)
         is_new = shop.add_order(
             tx,
             tenant,
@@ -64,25 +68,14 @@ class Ordering:
         )
         if not is_new:
             raise Refused("exists")
+        self._rewarding.after_purchase(tx, tenant, draft.user, draft.id, paid=total, at=at)
         if draft.room is not None:
             self._pack(tx, tenant, draft, bought, first=orders == 1, at=at)
         if takes_stock:
             shop.take_stock(tx, tenant, draft.lines, bought, order=draft.id, at=at)
         if room is not None:
-            before = tier_of(spent - total, self._ports.policy.thresholds)
-            if before is not tier:
-                place = Place(tenant=tenant, room=room.id, at=at)
-                self._raise(tx, place, LevelReached(user=draft.user, tier=tier, before=before))
             self._fire(tx, tenant, draft, bought, receipt, room.language, at, receipt_to_buyer)
         return receipt
-
-    def _raise(self, tx: Transaction, place: Place, level: LevelReached) -> None:
-        """Tell the buyer of their new level, and the shop's backend."""
-        new_id = self._ports.new_id
-        event = journal.append_personal(tx, place, level.user, level, new_id=new_id)
-        for endpoint in webhooks.of_shop(tx, place.tenant):
-            if endpoint.wants(level.KIND) and endpoint.room in (None, place.room):
-                write_page(tx, endpoint, place.room, [event], id=new_id(), at=place.at)
 
     def _pack(
         self,

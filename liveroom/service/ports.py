@@ -11,7 +11,7 @@ from liveroom.domain.ids import NewId, RoomId
 from liveroom.domain.parcels import SHIP_WITHIN_MS
 from liveroom.domain.pk import ScoreRule
 from liveroom.domain.recognition import QueuePolicy
-from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Thresholds, Tier
+from liveroom.domain.tiers import Tier
 from liveroom.domain.tipping import Tipping
 from liveroom.service.hooks import Sender
 from liveroom.service.paying import NoPayments, PaymentProvider
@@ -48,13 +48,12 @@ def _never() -> float:
 class Policy:
     """What an operator may change.
 
-    The gift split in shares, tier thresholds, the host's queue, which levels wait for the mic
+    The gift split in shares, the host's queue, which levels wait for the mic
     before all others, until when parcels are promised to leave, what counts in a PK.
     """
 
     host_share: int = 70
     platform_share: int = 30
-    thresholds: Thresholds = DEFAULT_THRESHOLDS
     queue: QueuePolicy = field(default_factory=QueuePolicy)
     ship_within_ms: int = SHIP_WITHIN_MS
     tipping: Tipping = field(default_factory=Tipping)

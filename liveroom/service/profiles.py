@@ -13,7 +13,7 @@ from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.domain.members import mask
 from liveroom.domain.recognition import Profile
 from liveroom.domain.refusals import Refused
-from liveroom.domain.tiers import Thresholds, Tier
+from liveroom.domain.tiers import Tier
 from liveroom.store import members
 from liveroom.store.port import Store
 
@@ -36,16 +36,12 @@ class Profiles:
 
     Args:
         store: what is true.
-        thresholds: where the tiers begin.
         now_ms: UTC milliseconds where others write to the store too; None where nobody does.
 
     """
 
-    def __init__(
-        self, store: Store, thresholds: Thresholds, now_ms: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, store: Store, now_ms: Callable[[], int] | None = None) -> None:
         self._store = store
-        self._thresholds = thresholds
         self._now_ms = now_ms or (lambda: 0)
         self._people: OrderedDict[tuple[TenantId, UserId], _Known] = OrderedDict()
 
@@ -59,9 +55,7 @@ class Profiles:
             return known.rooms[room]
         try:
             async with asyncio.timeout(LOAD_S_MAX):
-                loaded = await self._store.run(
-                    lambda tx: members.profile(tx, tenant, room, user, self._thresholds)
-                )
+                loaded = await self._store.run(lambda tx: members.profile(tx, tenant, room, user))
         except (TimeoutError, Refused):
             return Profile(
                 user=user, name=mask(user), tier=Tier.BASIC, orders=0, room_orders=0, visits=0

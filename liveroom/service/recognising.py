@@ -9,14 +9,7 @@ from typing import Final
 
 from liveroom.bus.port import Publication
 from liveroom.domain.actors import Actor
-from liveroom.domain.events import (
-    DanmakuSaid,
-    Entered,
-    Event,
-    Fact,
-    Recognised,
-    WelcomedBack,
-)
+from liveroom.domain.events import DanmakuSaid, Entered, Event, Fact, Recognised, WelcomedBack
 from liveroom.domain.ids import EventId, RoomId, TenantId, UserId
 from liveroom.domain.members import public_name
 from liveroom.domain.recognition import (
@@ -157,8 +150,7 @@ class Recognising:
 
         def command(tx: Transaction) -> dict[UserId, Profile]:
             new = members.count_visits(tx, tenant, room, users, occasion=occasion, at=at)
-            thresholds = self._ports.policy.thresholds
-            read = members.profiles(tx, tenant, room, users, thresholds)
+            read = members.profiles(tx, tenant, room, users)
             if new:
                 place = Place(tenant=tenant, room=room, at=at)
                 journal.count_up(tx, place, add={"visits": len(new)})

@@ -157,7 +157,7 @@ class Rooms:
         def command(tx: Transaction) -> list[_Read]:
             state = rooms.state(tx, door.room)
             assert state is not None, door.room
-            cards = read_cards(tx, self._ports, actors, door.tenant, door.room)
+            cards = read_cards(tx, actors, door.tenant, door.room)
             for actor, (_card, somebody) in zip(actors, cards, strict=True):
                 if somebody is not None:
                     _remember_name(tx, actor, door, somebody)

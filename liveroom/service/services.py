@@ -9,6 +9,7 @@ from liveroom.service.asking import Asking
 from liveroom.service.battling import Battling
 from liveroom.service.broadcasting import Broadcasting
 from liveroom.service.coins import Coins
+from liveroom.service.couponing import Couponing
 from liveroom.service.delivering import Delivering
 from liveroom.service.directing import Directing
 from liveroom.service.earning import Earning
@@ -17,7 +18,9 @@ from liveroom.service.goals import Goals
 from liveroom.service.housekeeping import Housekeeping
 from liveroom.service.importing import Importing
 from liveroom.service.judging import Judging
+from liveroom.service.levelling import Levelling
 from liveroom.service.lines import Lines
+from liveroom.service.loyalty_commands import Loyalty
 from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
@@ -25,12 +28,15 @@ from liveroom.service.ordering import Ordering
 from liveroom.service.parcelling import Parcelling
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
+from liveroom.service.quoting import Quoting
 from liveroom.service.recognising import Recognising
 from liveroom.service.refunding import Refunding
 from liveroom.service.relay import Relay
 from liveroom.service.replays import Replays
 from liveroom.service.reviewing import Reviewing
+from liveroom.service.rewarding import Rewarding
 from liveroom.service.rooms import Heard, Rooms
+from liveroom.service.ruling import Ruling
 from liveroom.service.settling import Settling
 from liveroom.service.shopping import Shopping
 from liveroom.service.staging import Staging
@@ -42,6 +48,9 @@ from liveroom.service.webhooks import Webhooks
 
 TICK_S: Final = 0.2
 """How often the application calls `Services.tick`."""
+LINES_COUNTED_EVERY_MS: Final = 1_000
+POINTS_SETTLED_EVERY_MS: Final = 60_000
+LEVELS_REVIEWED_EVERY_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,11 @@ class Services:
     goals: Goals
     earning: Earning
     recognising: Recognising
+    ruling: Ruling
+    couponing: Couponing
+    rewarding: Rewarding
+    quoting: Quoting
+    levelling: Levelling
     shopping: Shopping
     refunding: Refunding
     parcelling: Parcelling
@@ -110,14 +124,15 @@ def build_services(ports: Ports) -> Services:
     standing = Standing(ports.store, ports.now_ms)
     access = Access(ports.store, standing)
     shared = ports.bus.is_shared
-    profiles = Profiles(ports.store, ports.policy.thresholds, ports.now_ms if shared else None)
+    profiles = Profiles(ports.store, ports.now_ms if shared else None)
     lines = Lines()
     ports.bus.subscribe_all(lines.hear)
     reviewing = Reviewing(ports, access, lines)
+    rewarding = Rewarding(ports, access)
     battling = Battling(ports, access)
     ports.bus.subscribe_all(battling.hear)
     judging = Judging(standing, ports.now_ms)
-    talking = Talking(ports, access, profiles, judging, reviewing, battling.liked)
+    talking = Talking(ports, access, profiles, judging, reviewing, battling.liked, rewarding.heard)
     moderating = Moderating(ports, access, standing, lines)
     recognising = Recognising(ports, access, profiles)
     ports.bus.subscribe_all(recognising.hear)
@@ -137,13 +152,16 @@ def build_services(ports: Ports) -> Services:
     gifting = Gifting(ports, access)
     delivering = Delivering(ports)
     ports.bus.subscribe_all(delivering.hear)
-    ordering = Ordering(ports)
-    shopping = Shopping(ports, access, profiles, ordering)
     coins = Coins(ports, access)
     unwinding = Unwinding(ports, access)
     earning = Earning(ports, access)
     refunding = Refunding(ports, access, profiles)
     parcelling = Parcelling(ports, access)
+    levelling = Levelling(ports, profiles)
+    couponing = Couponing(ports, access)
+    quoting = Quoting(ports, access)
+    ordering = Ordering(ports, levelling, rewarding)
+    shopping = Shopping(ports, access, profiles, ordering)
     members = Members(ports, access, profiles)
     numbers = Numbers(ports, access, talking)
     rooms = Rooms(ports, access, heard, broadcasting, standing)
@@ -158,6 +176,11 @@ def build_services(ports: Ports) -> Services:
         goals=Goals(ports, access),
         earning=earning,
         recognising=recognising,
+        ruling=Ruling(ports, access),
+        couponing=couponing,
+        rewarding=rewarding,
+        quoting=quoting,
+        levelling=levelling,
         shopping=shopping,
         refunding=refunding,
         parcelling=parcelling,
@@ -166,6 +189,7 @@ def build_services(ports: Ports) -> Services:
         tickets=Tickets(ports, access),
         asking=Asking(
             gifting=gifting,
+            loyalty=Loyalty(couponing=couponing, rewarding=rewarding, quoting=quoting),
             members=members,
             moderating=moderating,
             numbers=numbers,
@@ -198,6 +222,11 @@ def build_services(ports: Ports) -> Services:
             unwinding,
             earning,
             battling,
+            more=(
+                (LINES_COUNTED_EVERY_MS, rewarding.count_lines),
+                (POINTS_SETTLED_EVERY_MS, rewarding.settle),
+                (LEVELS_REVIEWED_EVERY_MS, levelling.review_due),
+            ),
         ),
         relay=Relay(ports.store, ports.bus),
         replays=Replays(ports, access, ports.node),

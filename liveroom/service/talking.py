@@ -84,6 +84,10 @@ def weight_of(profile: Profile, *, answers: bool = False) -> float:
     return 1.0 + rank(profile.tier) + buyer + answer
 
 
+OnSaid = Callable[[TenantId, RoomId, UserId, str], None]
+"""Hears each line that was shown; must not wait."""
+
+
 class Talking:
     """Publishes what people say and like."""
 
@@ -95,7 +99,9 @@ class Talking:
         judging: Judging,
         reviewing: Reviewing,
         liked: Callable[[RoomId, UserId, int], None],
+        on_said: OnSaid,
     ) -> None:
+        self._on_said = on_said
         self._ports = ports
         self._access = access
         self._profiles = profiles
@@ -132,6 +138,7 @@ class Talking:
         talk = await self._talk(room, door.tenant)
         talk.count_message(at)
         await self._ports.bus.publish(Publication(room, (event,)))
+        self._on_said(door.tenant, room, actor.user, judged.text)
         return Said(id=event.id, text=judged.text)
 
     async def _answers(self, actor: Actor, door: Door, text: str) -> bool:

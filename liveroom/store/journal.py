@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from liveroom.domain.events import FACTS, Audience, Event, Fact
+from liveroom.domain.delivery import Audience
+from liveroom.domain.events import FACTS, Event, Fact
 from liveroom.domain.ids import EventId, NewId, RoomId, TenantId, UserId
 from liveroom.store.dialect import insert_new, write_rows
 from liveroom.store.port import OUTBOX_WRITTEN, Transaction

@@ -10,7 +10,8 @@ from liveroom.domain.actors import AgeBand
 from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.domain.members import Member, public_name
 from liveroom.domain.recognition import PREFERS_MAX, Profile, Purchase
-from liveroom.domain.tiers import Thresholds, tier_of
+from liveroom.domain.tiers import Tier
+from liveroom.store import levels
 from liveroom.store.dialect import add_up, insert_new, insert_new_rows
 from liveroom.store.port import Transaction
 from liveroom.store.tables import follows, members, order_lines, orders, room_members, visits
@@ -191,33 +192,27 @@ def count_visits(
     return new
 
 
-def profile(
-    tx: Transaction, tenant: TenantId, room: RoomId, user: UserId, thresholds: Thresholds
-) -> Profile:
+def profile(tx: Transaction, tenant: TenantId, room: RoomId, user: UserId) -> Profile:
     """Project what recognition needs from the truth."""
-    return profiles(tx, tenant, room, [user], thresholds)[user]
+    return profiles(tx, tenant, room, [user])[user]
 
 
 def profiles(
-    tx: Transaction,
-    tenant: TenantId,
-    room: RoomId,
-    users: Collection[UserId],
-    thresholds: Thresholds,
+    tx: Transaction, tenant: TenantId, room: RoomId, users: Collection[UserId]
 ) -> dict[UserId, Profile]:
     """Project what recognition needs from the truth, for several people."""
     found = guests(tx, tenant, room, users)
-    return {user: _profile_of(tx, tenant, somebody, thresholds) for user, somebody in found.items()}
+    spent = {user: somebody.member.spent for user, somebody in found.items()}
+    tiers = levels.tiers_of(tx, tenant, spent)
+    return {user: _profile_of(tx, tenant, found[user], tiers[user]) for user in found}
 
 
-def _profile_of(
-    tx: Transaction, tenant: TenantId, somebody: Guest, thresholds: Thresholds
-) -> Profile:
+def _profile_of(tx: Transaction, tenant: TenantId, somebody: Guest, tier: Tier) -> Profile:
     member = somebody.member
     return Profile(
         user=member.id,
         name=somebody.name(),
-        tier=tier_of(member.spent, thresholds),
+        tier=tier,
         orders=member.orders,
         room_orders=somebody.room_orders,
         visits=somebody.visits,

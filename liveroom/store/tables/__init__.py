@@ -14,6 +14,14 @@ from liveroom.store.tables.coins import (
     tips,
 )
 from liveroom.store.tables.imports import import_faults, imports
+from liveroom.store.tables.loyalty import (
+    coupon_holders,
+    coupon_templates,
+    levels,
+    pending_points,
+    progress,
+    shop_rules,
+)
 from liveroom.store.tables.moderation import (
     audit,
     chat_rules,
@@ -59,6 +67,8 @@ __all__ = [
     "checkouts",
     "coin_purchases",
     "combos",
+    "coupon_holders",
+    "coupon_templates",
     "earnings",
     "events",
     "follows",
@@ -68,6 +78,7 @@ __all__ = [
     "import_faults",
     "imports",
     "ledger_lines",
+    "levels",
     "lot_moves",
     "lots",
     "members",
@@ -76,10 +87,12 @@ __all__ = [
     "orders",
     "outbox",
     "parcels",
+    "pending_points",
     "personal_events",
     "pk_supporters",
     "pks",
     "products",
+    "progress",
     "recordings",
     "refunds",
     "reports",
@@ -88,6 +101,7 @@ __all__ = [
     "rooms",
     "sanctions",
     "segments",
+    "shop_rules",
     "tickets",
     "tip_contexts",
     "tips",

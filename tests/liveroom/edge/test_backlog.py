@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveroom.domain.events import Delivery
+from liveroom.domain.delivery import Delivery
 from liveroom.edge.backlog import (
     BACKLOG_BYTES_MAX,
     WHOLE_BYTES_MAX,

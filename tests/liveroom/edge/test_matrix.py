@@ -130,6 +130,21 @@ MATRIX: dict[tuple[str, str], Cell] = {
     ("POST", "/v1/members"): Cell(roles=MERCHANTS, body={"id": "new"}),
     ("GET", "/v1/me"): Cell(roles=ALL),
     ("GET", "/v1/me/ledger"): Cell(roles=ALL),
+    ("GET", "/v1/loyalty/rules"): Cell(roles=MERCHANTS),
+    ("PUT", "/v1/loyalty/rules"): Cell(roles=MERCHANTS, body={"zone": "Europe/Berlin"}),
+    ("POST", "/v1/loyalty/rules/preview"): Cell(
+        roles=MERCHANTS, body={"silver": 1, "gold": 2, "diamond": 3}
+    ),
+    ("POST", "/v1/coupons"): Cell(
+        roles=MERCHANTS, body={"id": "new", "title": "t", "off_fen": 100}
+    ),
+    ("GET", "/v1/coupons"): Cell(roles=MERCHANTS),
+    ("POST", "/v1/coupons/{coupon}/give"): Cell(roles=MERCHANTS, body={"user": "bo"}, key=True),
+    ("GET", "/v1/me/coupons"): Cell(roles=ALL),
+    ("GET", "/v1/me/points"): Cell(roles=ALL),
+    ("POST", "/v1/rooms/{room}/quote"): Cell(
+        roles=CUSTOMERS, body={"lines": [{"product": "lip"}]}, scoped=True, tenant=True
+    ),
     ("POST", "/v1/tickets"): Cell(
         roles=MERCHANTS,
         body={"user": "bo", "role": "viewer", "room": ROOM},
@@ -251,6 +266,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         await house.good("POST", "/v1/products", json=product, headers=shop)
         order = {**ORDER, "id": ORDERED, "lines": [{**ORDER["lines"][0], "quantity": 9_999}]}
         await house.good("POST", "/v1/orders", json=order, key="ordered", headers=shop)
+        coupon = {"id": "cup", "title": "t", "off_fen": 100, "per_member": 100}
+        for headers in (shop, {"Liveroom-Merchant": "shop-2"}, {}):
+            await house.good("POST", "/v1/coupons", json=coupon, headers=headers)
         for role in Role:
             await house.member(str(role), merchant=SHOP, coins=100)
         await house.seat(ROOM, "guest")
@@ -304,6 +322,7 @@ class Asker:
             kwargs["key"] = f"key{self._asked}"
         given = {"room": ROOM, "session": "s", "slot": "2", "name": "x.js", "line": "line1"}
         given |= {
+            "coupon": "cup",
             "webhook": "hook1",
             "order": ORDERED,
             "parcel": self._parcel,

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveroom.domain.events import (
-    DanmakuSaid,
-    Delivery,
-    Entered,
-    Event,
-    Fact,
-    GiftSent,
-    Recognised,
-)
+from liveroom.domain.delivery import Delivery
+from liveroom.domain.events import DanmakuSaid, Entered, Event, Fact, GiftSent, Recognised
 from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.protocol.batch import (
     ENTERS_ONLINE_MAX,

@@ -54,8 +54,14 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "seats": (host(), {"seats": 2}),
     "leave_pk": (host(), {}),
     "call": (host(), {"user": "u1"}),
+    "claim_coupon": (viewer(), {"template": "none"}),
+    "quote": (viewer(), {"lines": [{"product": "p1", "quantity": 2}]}),
 }
-REFUSED = {"cancel_checkout": "no_such_order", "report": "no_such_line"}
+REFUSED = {
+    "cancel_checkout": "no_such_order",
+    "report": "no_such_line",
+    "claim_coupon": "no_such_coupon",
+}
 
 
 @pytest.mark.parametrize("encoding", list(ENCODERS))

@@ -6,7 +6,7 @@ import pytest
 
 from liveroom.domain.ids import DEFAULT_TENANT, RoomId, UserId
 from liveroom.domain.refusals import Refused
-from liveroom.domain.tiers import DEFAULT_THRESHOLDS, Tier
+from liveroom.domain.tiers import Tier
 from liveroom.service import profiles as profiles_module
 from liveroom.service.profiles import Profiles
 from tests.house import ROOM, House, viewer
@@ -16,7 +16,7 @@ U1 = UserId("u1")
 
 async def test_a_profile_is_read_once_until_truth_moves_on(house: House) -> None:
     await house.make_product()
-    profiles = Profiles(house.store, DEFAULT_THRESHOLDS)
+    profiles = Profiles(house.store)
     first = await profiles.of(DEFAULT_TENANT, ROOM, U1)
     await house.order("o1", "u1")
     assert await profiles.of(DEFAULT_TENANT, ROOM, U1) is first
@@ -45,14 +45,14 @@ async def test_a_store_that_does_not_answer_makes_a_stranger(
                 raise Refused("unavailable")
             return await asyncio.Event().wait()
 
-    profiles = Profiles(Silent(), DEFAULT_THRESHOLDS)
+    profiles = Profiles(Silent())
     profile = await profiles.of(DEFAULT_TENANT, ROOM, U1)
     assert (profile.tier, profile.name, profile.returning) == (Tier.BASIC, "u***1", False)
 
 
 async def test_the_cache_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles_module, "PROFILES_MAX", 2)
-    profiles = Profiles(house.store, DEFAULT_THRESHOLDS)
+    profiles = Profiles(house.store)
     kept = [await profiles.of(DEFAULT_TENANT, ROOM, UserId(f"u{i}")) for i in range(3)]
     assert await profiles.of(DEFAULT_TENANT, ROOM, UserId("u2")) is kept[2]
     assert await profiles.of(DEFAULT_TENANT, ROOM, UserId("u0")) is not kept[0]
