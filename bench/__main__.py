@@ -21,6 +21,7 @@ from bench import loss as losses
 from bench import media as media_run
 from bench import nodes as nodes_run
 from bench import overload as overloads
+from bench import picture as pictures
 from bench.join import RATE_MAX, VIEWERS_MAX, Plan, measure
 from bench.report import Report
 from bench.rivals import rivals
@@ -171,6 +172,37 @@ def loss(
     def run(console: Console) -> Report:
         with own_server(None, pps=pps) as test:
             return asyncio.run(losses.measure(test, plan, console))
+
+    _finish(run, json, html)
+
+
+@app.command()
+def picture(
+    height: Annotated[int, typer.Option(min=90, max=1080, help="Of the camera.")] = 1080,
+    fps: Annotated[int, typer.Option(min=5, max=60, help="Of the camera.")] = 30,
+    bitrate: Annotated[float, typer.Option(min=0.1, max=20, help="At most, Mbit/s.")] = 4,
+    codec: Annotated[str, typer.Option(help="VP8, H264, VP9 or AV1.")] = "VP8",
+    loss: Annotated[float, typer.Option(min=0, max=50, help="Per cent lost each way.")] = 2,
+    seconds: Annotated[float, typer.Option(min=2, max=600, help="For how long.")] = 60,
+    seed: Annotated[int, typer.Option(help="Decides what is lost.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with plots here.")] = None,
+) -> None:
+    """Let a browser watch a browser over a lossy path: height, freezes, repairs."""
+    plan = pictures.Plan(
+        height=height,
+        fps=fps,
+        bitrate_bps=round(bitrate * 1e6),
+        codec=f"video/{codec}",
+        loss=loss / 100,
+        seconds=seconds,
+        seed=seed,
+    )
+
+    def run(console: Console) -> Report:
+        # The room's cap is for all that a host sends, sound and repairs included.
+        with own_server(None) as test:
+            return asyncio.run(pictures.measure(test, plan, console))
 
     _finish(run, json, html)
 

@@ -99,7 +99,7 @@ def _track(track: TrackStats) -> Plain:
         "kind": str(track.kind),
         "slot": None,
         "codec": track.codec,
-        "layer": None,
+        "layer": track.layer,
         "ssrc": track.ssrc,
         "bitrate_bps": track.bitrate_bps,
         "packets": track.packets,

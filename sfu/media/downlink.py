@@ -9,7 +9,7 @@ failed. Must not know packets, layers by name, or how a switch is made.
 from collections.abc import Sequence
 from typing import final
 
-START_BPS = 1_500_000
+START_BPS = 3_000_000
 """What a path of which nothing is known yet is given credit for."""
 HEADROOM = 0.95
 """The part of what a path carries that video may take; sound is small beside it."""
@@ -182,9 +182,10 @@ class Downlink:
             self._patience_s = min(self._patience_s, PATIENCE_S)
         if now - max(self._changed_at, self._pressed_at) < self._patience_s:
             return chosen
+        is_untroubled = self._patience_s == PATIENCE_FIRST_S
         for n, choice in enumerate(chosen):
             if choice + 1 < len(offers[n]) and offers[n][choice + 1] > 0:
-                chosen[n] += 1
+                chosen[n] = max(choice + 1, self.first(offers[n]) if is_untroubled else 0)
                 self._changed_at = now
                 self._trial_until = now + TRIAL_S
                 break

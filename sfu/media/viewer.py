@@ -124,14 +124,14 @@ class Viewer:
         )
 
     def _take_blocks(self, blocks: Sequence[rtcp.ReportBlock], at_ntp: int) -> None:
+        worst: int | None = None
         for block in blocks:
             leg = self._by_ssrc.get(block.ssrc)
             if leg is None:
                 continue
             leg.reported(block)
-            if leg.spec.kind is Kind.VIDEO and leg.active:
-                self.downlink.lost(block.fraction_lost / 256)
-                self.has_news = True
+            if leg.active:
+                worst = max(worst or 0, block.fraction_lost)
             sample = round_trip_s(block, at_ntp=at_ntp)
             if sample is not None:
                 known, least = self.round_trip_s, self._least_round_trip_s
@@ -140,6 +140,10 @@ class Viewer:
                     self._least_round_trip_s = sample
                 else:
                     self._least_round_trip_s = least + (sample - least) / LEAST_FOLLOWS
+        if worst is not None:
+            # Of a video of which nothing comes through no loss is reported; of the sound it is.
+            self.downlink.lost(worst / 256)
+            self.has_news = True
 
     def _repair(self, nack: rtcp.Nack, now: float, sent: bytes, touched: list[Outbox]) -> None:
         leg = self._by_ssrc.get(nack.media)

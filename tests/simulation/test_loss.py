@@ -9,9 +9,10 @@ from collections import Counter
 
 import pytest
 
+from bench.path import Path, issue_quality
 from sfu.packet import rtcp, rtp
 from tests.sfu.media.conftest import DELTA, KEY, Scene
-from tests.simulation.path import Conditions, Path, Timeline
+from tests.simulation.timeline import Timeline
 
 ROUNDS = int(os.environ.get("LIVEROOM_TEST_ROUNDS", "1"))
 PACKETS = 6_000
@@ -35,17 +36,20 @@ class World:
     """A host and a viewer at the far ends of their paths."""
 
     def __init__(self, seed, *, host=0.0, viewer=0.0):
-        chance = random.Random(seed)
         self.scene = Scene()
         self.host = self.scene.publish()
         self.scene.watch()
         self.time = Timeline(self.scene.now)
-        self.to_server, self.to_host = (
-            Path(self.time, chance, Conditions(loss=host)) for _ in range(2)
-        )
-        self.to_viewer, self.from_viewer = (
-            Path(self.time, chance, Conditions(loss=viewer)) for _ in range(2)
-        )
+        losses = {
+            "to server": host,
+            "to host": host,
+            "to viewer": viewer,
+            "from viewer": viewer,
+        }
+        self.paths = {
+            name: Path(issue_quality(loss), random.Random(f"{seed} {name}"))
+            for name, loss in losses.items()
+        }
         self.sent, self.forwarded, self.came = {}, {}, {}
         self.resent_at = {}
         self.rtx_sequence = 0
@@ -74,6 +78,9 @@ class World:
         self.scene.receive(session, data, is_rtcp=is_rtcp)
         self.drain()
 
+    def carry(self, name, call, *arguments):
+        self.time.carry(self.paths[name], call, *arguments)
+
     def drain(self):
         """Put what the engine sent onto the paths."""
         for packet in self.scene.media.pop("ann", ()):
@@ -81,12 +88,14 @@ class World:
                 self.sent_on(packet)
                 # Joining under loss is another scene: the first packet always arrives.
                 is_first = packet.ssrc == VIEWER_SSRC and packet.sequence == FIRST
-                carry = self.view if is_first else self.to_viewer.carry
-                carry(*(() if is_first else (self.view,)), packet)
+                if is_first:
+                    self.view(packet)
+                else:
+                    self.carry("to viewer", self.view, packet)
         for _, parts in self.scene.reports.pop("host", ()):
-            self.to_host.carry(self.told, parts)
+            self.carry("to host", self.told, parts)
         for _, parts in self.scene.reports.pop("ann", ()):
-            self.to_viewer.carry(self.reported, parts)
+            self.carry("to viewer", self.reported, parts)
 
     def sent_on(self, packet):
         number, _ = original(packet)
@@ -100,7 +109,7 @@ class World:
         if n == 0:
             self.receive("host", data)
         else:
-            self.to_server.carry(self.receive, "host", data)
+            self.carry("to server", self.receive, "host", data)
 
     def packet(self, n):
         payload = (KEY if n == 0 else DELTA) + b"%d" % n
@@ -115,7 +124,7 @@ class World:
             for number in part.lost:
                 if self.time.now - self.resent_at.get(number, float("-inf")) >= RESEND_GAP_S:
                     self.resent_at[number] = self.time.now
-                    self.to_server.carry(self.receive, "host", self.repair(number))
+                    self.carry("to server", self.receive, "host", self.repair(number))
 
     def repair(self, number):
         first = rtp.parse(self.packet(number))
@@ -151,13 +160,13 @@ class World:
     def report(self, last):
         block = rtcp.ReportBlock(VIEWER_SSRC, 0, 0, self.newest, 0, last, round(0.2 * 65536))
         report = rtcp.write_receiver_report(rtcp.ReceiverReport(1, (block,)))
-        self.from_viewer.carry(self.receive, "ann", report, True)
+        self.carry("from viewer", self.receive, "ann", report, True)
 
     def ask(self, sequences, times):
         missing = [sequence for sequence in sequences if sequence - FIRST not in self.came]
         if missing and times:
             nack = rtcp.write_nack(1, VIEWER_SSRC, missing)
-            self.from_viewer.carry(self.receive, "ann", nack, True)
+            self.carry("from viewer", self.receive, "ann", nack, True)
             self.time.at(self.time.now + RETRY_S, self.ask, missing, times - 1)
 
     def give_up(self, sequences):
@@ -166,7 +175,7 @@ class World:
         if self.time.now - self.asked_at >= LOST_FOR_S:
             self.asked_at = self.time.now
             pli = rtcp.write_picture_loss(1, VIEWER_SSRC)
-            self.from_viewer.carry(self.receive, "ann", pli, True)
+            self.carry("from viewer", self.receive, "ann", pli, True)
 
 
 def original(packet):
@@ -196,5 +205,5 @@ def test_what_a_lossy_path_takes_is_there_in_400_ms(seed, where, loss, least):
     assert share >= least, (share, world.counts)
     stats = world.scene.engine.stats()
     # Nothing is sent again more often than three times, nor a key frame asked for twice a second.
-    assert stats.repairs_out <= 3 * PACKETS * (loss + Conditions().reordered)
+    assert stats.repairs_out <= 3 * PACKETS * (loss + issue_quality(loss).reordered)
     assert stats.keyframes_asked <= PACKETS * INTERVAL_S + 1

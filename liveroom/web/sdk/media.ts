@@ -74,6 +74,8 @@ export interface MediaStats {
   readonly height: number
   readonly framesDecoded: number
   readonly roundTripMs: number | null
+  /** Sound came in the interval, and no picture: where both do not fit the server keeps the sound. */
+  readonly soundOnly: boolean
 }
 
 interface Reading {
@@ -81,6 +83,7 @@ interface Reading {
   readonly bytes: number
   readonly packets: number
   readonly lost: number
+  readonly pictures: number
 }
 
 /** Turns successive reports into rates. */
@@ -91,7 +94,7 @@ export class StatsMeter {
 
   async read(peer: RTCPeerConnection): Promise<MediaStats> {
     const report = await peer.getStats()
-    const sum = { bytes: 0, packets: 0, lost: 0, fps: 0, width: 0, height: 0, decoded: 0 }
+    const sum = { bytes: 0, packets: 0, lost: 0, fps: 0, width: 0, height: 0, decoded: 0, pictures: 0 }
     let roundTripMs: number | null = null
     report.forEach((row: Record<string, unknown>) => {
       const number = (name: string): number => (typeof row[name] === 'number' ? (row[name] as number) : 0)
@@ -100,6 +103,7 @@ export class StatsMeter {
         sum.packets += number(this.direction === 'inbound' ? 'packetsReceived' : 'packetsSent')
         sum.lost += number('packetsLost')
         if (row['kind'] === 'video') {
+          sum.pictures += number(this.direction === 'inbound' ? 'packetsReceived' : 'packetsSent')
           sum.fps = Math.max(sum.fps, number('framesPerSecond'))
           sum.width = Math.max(sum.width, number('frameWidth'))
           sum.height = Math.max(sum.height, number('frameHeight'))
@@ -110,7 +114,7 @@ export class StatsMeter {
         if (typeof row['roundTripTime'] === 'number') roundTripMs = (row['roundTripTime'] as number) * 1000
       }
     })
-    const now: Reading = { at: Date.now(), bytes: sum.bytes, packets: sum.packets, lost: sum.lost }
+    const now: Reading = { at: Date.now(), bytes: sum.bytes, packets: sum.packets, lost: sum.lost, pictures: sum.pictures }
     const last = this.last
     this.last = now
     const seconds = last ? Math.max(0.001, (now.at - last.at) / 1000) : 0
@@ -125,6 +129,7 @@ export class StatsMeter {
       height: sum.height,
       framesDecoded: sum.decoded,
       roundTripMs,
+      soundOnly: last !== null && packets > 0 && now.pictures === last.pictures,
     }
   }
 }

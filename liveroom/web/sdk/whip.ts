@@ -3,8 +3,15 @@
 import type { MediaOptions } from './media'
 import { MediaSession, type SessionListeners } from './session'
 
-/** What one viewer's downlink carries well; the server may ask for less. */
+/** What a good downlink carries well; the server may ask for less. */
 export const VIDEO_BITRATE_MAX_BPS = 2_500_000
+
+/** The picture in three sizes, the smallest first: each viewer is sent the one their line carries. */
+export const LAYERS: readonly RTCRtpEncodingParameters[] = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 600_000 },
+  { rid: 'f', maxBitrate: VIDEO_BITRATE_MAX_BPS },
+]
 
 export class Publisher extends MediaSession<SessionListeners> {
   private video: RTCRtpSender | null = null
@@ -20,9 +27,8 @@ export class Publisher extends MediaSession<SessionListeners> {
   protected prepare(peer: RTCPeerConnection): void {
     const [video] = this.source.getVideoTracks()
     const [audio] = this.source.getAudioTracks()
-    const encodings = [{ maxBitrate: VIDEO_BITRATE_MAX_BPS }]
     const options: RTCRtpTransceiverInit = { direction: 'sendonly', streams: [this.source] }
-    this.video = peer.addTransceiver(video ?? 'video', { ...options, sendEncodings: encodings }).sender
+    this.video = peer.addTransceiver(video ?? 'video', { ...options, sendEncodings: [...LAYERS] }).sender
     this.audio = peer.addTransceiver(audio ?? 'audio', options).sender
   }
 

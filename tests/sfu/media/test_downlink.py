@@ -39,8 +39,8 @@ class Path:
 
 
 def test_it_begins_with_what_most_paths_carry():
-    assert Downlink().first(RATES) == 1
-    assert RATES[1] < START_BPS < RATES[2]
+    assert Downlink().first([*RATES, START_BPS + 1]) == 2
+    assert Downlink().first([START_BPS + 1]) == 0
     assert Downlink().first([0, 0]) == 0
 
 
@@ -70,7 +70,7 @@ def test_an_estimate_that_is_only_slow_to_rise_is_no_limit():
 
 def test_an_estimate_that_stays_low_is_obeyed():
     path = Path()
-    path.report(remb=600_000, seconds=10)
+    path.report(remb=600_000, seconds=8)
     assert path.chosen == [1]
 
 
@@ -90,7 +90,11 @@ def test_a_trial_that_goes_well_makes_it_patient_no_longer_than_at_first():
     path.report(remb=3_000_000, seconds=3)
     path.report(remb=700_000)
     assert path.chosen == [1]
-    # It fell in the trial with which every path begins: twice as long until the next.
+    path.report(remb=750_000, seconds=int(PATIENCE_S) + 1)
+    assert path.chosen == [2]
+    # The trial fails: twice as long until the next.
+    path.report(remb=700_000)
+    assert path.chosen == [1]
     path.report(remb=750_000, seconds=2 * int(PATIENCE_S) - 1)
     assert path.chosen == [1]
     path.report(remb=750_000, seconds=2)

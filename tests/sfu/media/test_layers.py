@@ -265,6 +265,19 @@ def test_a_starved_viewer_keeps_the_sound_hears_of_it_and_gets_the_picture_back(
     unbroken(scene.got()[:pictures])
 
 
+def test_where_nothing_of_the_picture_comes_through_the_sound_tells(scene):
+    host = Layers(scene)
+    scene.watch()
+    host.film(4)
+    block = rtcp.ReportBlock(50_002, 220, 0, 0, 0, 0, 0)
+    loss_of_sound = rtcp.write_receiver_report(rtcp.ReceiverReport(1, (block,)))
+    for _ in range(12):
+        for _ in range(25):
+            host.frame()
+        scene.receive("ann", loss_of_sound, is_rtcp=True)
+    assert PictureEvent("ann", "room", 0, is_shown=False) in scene.events
+
+
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_any_sequence_of_changes_is_one_stream(scene, seed):
     """Layers come and go, paths grow and shrink, numbers wrap; nothing is torn."""

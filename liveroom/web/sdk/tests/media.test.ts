@@ -149,4 +149,19 @@ describe('statistics', () => {
     expect(await meter.read(peer)).toMatchObject({ bitrateBps: 1_000_000, loss: 0.1, framesDecoded: 15 })
     vi.useRealTimers()
   })
+
+  it('says when sound comes and no picture', async () => {
+    const counts = { video: 10, audio: 10 }
+    const rows = (): object[] =>
+      Object.entries(counts).map(([kind, packetsReceived]) => ({ type: 'inbound-rtp', kind, packetsReceived }))
+    const peer = { getStats: () => Promise.resolve(rows()) } as unknown as RTCPeerConnection
+    const meter = new StatsMeter('inbound')
+    expect((await meter.read(peer)).soundOnly).toBe(false)
+    counts.audio += 50
+    expect((await meter.read(peer)).soundOnly).toBe(true)
+    counts.audio += 50
+    counts.video += 1
+    expect((await meter.read(peer)).soundOnly).toBe(false)
+    expect((await meter.read(peer)).soundOnly).toBe(false)
+  })
 })

@@ -15,7 +15,7 @@ export const en: Messages = {
     connection: { good: 'Connection good', weak: 'Connection weak', bad: 'Reconnecting' },
     joining: 'Entering the room', planned: 'Not live yet', plannedHint: 'Follow to be here when it starts',
     away: 'The host will be right back', awayHint: 'Stay here, it goes on in a moment', ended: 'This live has ended', endedHint: 'Thanks for watching, see you next time',
-    sound: 'Tap for sound', weak: 'Weak network, the picture may stutter', reconnecting: 'Connection lost, retrying in {s} s', reconnectingNow: 'Reconnecting…',
+    sound: 'Tap for sound', weak: 'Weak network, the picture may stutter', soundOnly: 'Weak network: sound only', soundOnlyHint: 'The picture comes back by itself when your line allows', reconnecting: 'Connection lost, retrying in {s} s', reconnectingNow: 'Reconnecting…',
     offline: 'You are offline, back as soon as you are online', unmute: 'Sound on', mute: 'Sound off',
     private: 'The host is in a private call', privateHint: 'They will be right back', waitingVideo: 'Picture on its way',
     final: {

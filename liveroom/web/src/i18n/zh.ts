@@ -13,7 +13,7 @@ export const zh = {
     connection: { good: '网络良好', weak: '网络较弱', bad: '正在重连' },
     joining: '正在进入直播间', planned: '直播还没开始', plannedHint: '关注主播，开播第一时间见',
     away: '主播马上回来', awayHint: '别走开，精彩继续', ended: '本场直播已结束', endedHint: '感谢陪伴，下场直播见',
-    sound: '点按开启声音', weak: '网络较弱，画面可能卡顿', reconnecting: '连接断开，{s} 秒后重试', reconnectingNow: '正在重新连接…',
+    sound: '点按开启声音', weak: '网络较弱，画面可能卡顿', soundOnly: '网络较弱，先听声音', soundOnlyHint: '画面会在网络恢复后自动回来', reconnecting: '连接断开，{s} 秒后重试', reconnectingNow: '正在重新连接…',
     offline: '网络已断开，恢复后自动连接', unmute: '打开声音', mute: '关闭声音',
     private: '主播正在私密连线', privateHint: '稍等片刻，马上回来', waitingVideo: '画面马上就来',
     final: {

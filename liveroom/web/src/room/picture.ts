@@ -7,6 +7,8 @@ export interface Picture {
   /** New frames came just now: whatever the news say, there is something to see. */
   readonly moving: boolean
   readonly silent: boolean
+  /** Sound comes and no picture: the line carries no more. */
+  readonly soundOnly: boolean
   /** Width by height; 0 until known. */
   readonly ratio: number
 }
