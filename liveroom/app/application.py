@@ -89,6 +89,7 @@ class App:
         self._following: Following
         self._gateway: Gateway
         self._listener: Listener
+        self._revoking: Revoking
 
     @property
     def http_url(self) -> str:
@@ -180,8 +181,13 @@ class App:
         await self._listener.start()
         self._closing.push_async_callback(self._listener.stop)
         self._closing.callback(self._gateway.end_streams)
-        revoking = Revoking(self._gateway.disconnect, self._media.end_user)
-        self._closing.callback(self._bus.subscribe_all(revoking.hear))
+        self._revoking = Revoking(
+            self._gateway.disconnect,
+            self._media.end_user,
+            self.services.moderating.fresh,
+            now_ms,
+        )
+        self._closing.callback(self._bus.subscribe_all(self._revoking.hear))
         self._closing.callback(self._bus.subscribe_all(self._following.hear))
         self._tasks = [
             asyncio.create_task(self._tick(), name="tick"),
@@ -297,6 +303,7 @@ class App:
             await asyncio.sleep(TICK_S)
             try:
                 await self.services.tick()
+                await self._revoking.look()
             except Exception:
                 _log.exception("tick failed")
 

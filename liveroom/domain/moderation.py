@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from liveroom.domain.actors import Role
-from liveroom.domain.ids import EventId, UserId
+from liveroom.domain.ids import EventId, RoomId, UserId
 from liveroom.domain.refusals import Refused
 
 MINUTE_MS: Final = 60 * 1000
@@ -122,6 +122,14 @@ class Sanction:
     def left_ms(self, *, at: int) -> int | None:
         """Say how long it still lasts; None = for good."""
         return None if self.until is None else max(0, self.until - at)
+
+
+@dataclass(frozen=True, slots=True)
+class Imposed:
+    """A sanction and the room it counts in."""
+
+    room: RoomId
+    sanction: Sanction
 
 
 class Policy(StrEnum):

@@ -21,6 +21,7 @@ from liveroom.domain.moderation import (
     AuditLine,
     Bar,
     ChatRules,
+    Imposed,
     ReportState,
     Sanction,
     check_rules,
@@ -104,6 +105,13 @@ class Moderating:
         await self._ports.store.run(command)
         self._standing.forget(door.tenant, room)
         return imposed
+
+    async def fresh(self, since: int) -> Sequence[Imposed]:
+        """List kicks and bans of all rooms since a time: for nodes that the bus may not reach."""
+        at = self._ports.now_ms()
+        return await self._ports.store.run(
+            lambda tx: moderation.fresh(tx, (Bar.KICK, Bar.BAN), since=since, at=at)
+        )
 
     async def lift(
         self, actor: Actor, room: RoomId, user: UserId, act: Act, *, reason: str = ""

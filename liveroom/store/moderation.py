@@ -13,6 +13,7 @@ from liveroom.domain.moderation import (
     AuditLine,
     Bar,
     ChatRules,
+    Imposed,
     ReportedLine,
     ReportState,
     Sanction,
@@ -138,6 +139,16 @@ def standing(tx: Transaction, spot: Spot, *, at: int, limit: int | None = None) 
     )
     ordered = query.order_by(sanctions.c.at.desc()).limit(limit)
     return [_sanction_of(row) for row in tx.execute(ordered)]
+
+
+def fresh(tx: Transaction, bars: Sequence[Bar], *, since: int, at: int) -> list[Imposed]:
+    """List sanctions of all rooms that were imposed since a time and are not over."""
+    query = select(sanctions).where(
+        sanctions.c.at >= since,
+        sanctions.c.bar.in_([bar.value for bar in bars]),
+        or_(sanctions.c.until.is_(None), sanctions.c.until > at),
+    )
+    return [Imposed(RoomId(row.room), _sanction_of(row)) for row in tx.execute(query)]
 
 
 def purge(tx: Transaction, *, at: int) -> None:

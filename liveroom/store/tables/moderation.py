@@ -40,6 +40,7 @@ sanctions = Table(
     Column("reason", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index(None, "until"),
+    Index(None, "at"),
 )
 
 reports = Table(

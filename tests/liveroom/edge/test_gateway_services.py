@@ -10,6 +10,7 @@ from typing import Any
 import pytest_asyncio
 
 from liveroom.bus.local import LocalBus
+from liveroom.bus.port import Unsubscribe
 from liveroom.domain.actors import Actor, AgeBand, Role
 from liveroom.domain.ids import OrderId, ProductId, RoomId, TenantId, UserId
 from liveroom.domain.members import MemberDraft
@@ -36,6 +37,9 @@ class RealHouse(House):
         self.services = services
         self.opened_at = now_ms()
         self.media_ended: list[tuple[str, bool, str]] = []
+        self.at = self.opened_at
+        self.revoking: Revoking
+        self.unhear: Unsubscribe
 
     def end_media(self, _room: RoomId, user: UserId, roles: frozenset[str], why: str) -> int:
         self.media_ended.append((user, "viewer" in roles, why))
@@ -73,7 +77,10 @@ async def real_house(folder: Path) -> AsyncIterator[RealHouse]:
     await services.start()
     await gateway.start("127.0.0.1", 0)
     house = RealHouse(gateway, services)
-    bus.subscribe_all(Revoking(gateway.disconnect, house.end_media).hear)
+    house.revoking = Revoking(
+        gateway.disconnect, house.end_media, services.moderating.fresh, lambda: house.at
+    )
+    house.unhear = bus.subscribe_all(house.revoking.hear)
     try:
         await services.rooms.create(MERCHANT, RoomDraft(id=ROOM, title="Room", host=UserId("anna")))
         product = Product(id=ProductId("lip"), title="口红", price=990)

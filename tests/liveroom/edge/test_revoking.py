@@ -81,6 +81,25 @@ async def test_a_banned_viewer_loses_all_sockets_and_media_and_stays_out(house: 
     assert (await house.guest("troll")).welcome
 
 
+async def test_a_node_that_the_news_do_not_reach_looks_for_itself(house: RealHouse) -> None:
+    house.unhear()
+    host, troll = await house.guest("anna", Role.HOST), await house.guest("troll")
+    moderator = await house.guest("mo", Role.MODERATOR)
+    assert isinstance(await ask(host, "mute", user="ming"), Ok)
+    assert isinstance(await ask(moderator, "kick", user="troll"), Ok)
+    await house.revoking.look()
+    assert house.media_ended == [], "not twice a second"
+    house.at += 1_000
+    await house.revoking.look()
+    assert (await troll.closed())[1] == 4103
+    assert house.media_ended == [("troll", True, "kick")]
+    assert isinstance(await ask(host, "unban", user="troll"), Ok)
+    again = await house.guest("troll")
+    house.at += 1_000
+    await house.revoking.look()
+    assert isinstance(await say(again, "allowed"), Ok)
+
+
 async def test_a_kicked_viewer_is_kept_out_for_a_while(house: RealHouse) -> None:
     moderator = await house.guest("mo", Role.MODERATOR)
     troll = await house.guest("troll")
