@@ -70,7 +70,7 @@ export const en: Messages = {
   seats: {
     title: 'Guests', seats: 'Seats', waiting: '{n} waiting', empty: 'Nobody has asked to join', nobody: 'No guests on stage', accept: 'Accept', decline: 'Decline', next: 'Next', mute: 'Mute {name}', unmute: 'Unmute {name}',
     hide: 'Hide {name}', show: 'Show {name}', main: 'Give {name} the main place', home: 'Back to the main place', down: 'Take {name} down', call: 'Call {name} privately', connecting: 'Connecting', main_place: 'Main place', slot: 'Seat {n}',
-    calling: 'Inviting {name} to a private call…', inCall: 'In a private call with {name}; the room does not see you', endCall: 'End the call', cancelCall: 'Cancel the invitation', reaching: 'up to {n}',
+    private: 'In a private call', calling: 'Inviting {name} to a private call…', inCall: 'In a private call with {name}; the room does not see you', endCall: 'End the call', cancelCall: 'Cancel the invitation', reaching: 'up to {n}',
   },
   pk: {
     title: 'PK', scores: 'Ours {ours}, theirs {theirs}', over: 'Over', won: 'WIN', lost: 'LOSE', draw: 'DRAW', giveUp: 'Give up', accept: 'Accept', decline: 'Decline', invite: 'Invite', with: 'Against', length: 'Length', minutes: '{n} min', nobody: 'No other room is live',

@@ -68,7 +68,7 @@ export const zh = {
   seats: {
     title: '连麦', seats: '座位', waiting: '{n} 人等待', empty: '还没有人申请连麦', nobody: '台上还没有嘉宾', accept: '同意', decline: '拒绝', next: '下一位', mute: '静音 {name}', unmute: '恢复 {name} 的声音',
     hide: '关闭 {name} 的画面', show: '恢复 {name} 的画面', main: '让 {name} 上主位', home: '回到主位', down: '请 {name} 下麦', call: '与 {name} 私密连线', connecting: '接通中', main_place: '主位', slot: '{n} 号位',
-    calling: '正在邀请 {name} 私密连线…', inCall: '与 {name} 私密连线中，直播间看不到你们', endCall: '结束私密连线', cancelCall: '取消邀请', reaching: '最多 {n} 位',
+    private: '私密连线中', calling: '正在邀请 {name} 私密连线…', inCall: '与 {name} 私密连线中，直播间看不到你们', endCall: '结束私密连线', cancelCall: '取消邀请', reaching: '最多 {n} 位',
   },
   pk: {
     title: 'PK', scores: '我方 {ours}，对方 {theirs}', over: '已结束', won: '胜', lost: '负', draw: '平局', giveUp: '认输', accept: '应战', decline: '拒绝', invite: '发起 PK', with: '和谁 PK', length: '时长', minutes: '{n} 分钟', nobody: '没有其他正在直播的房间',
