@@ -16,7 +16,7 @@ help: ## list the targets
 
 install: $(VENV)/.installed $(WEB)/dist/.built ## .venv with the package, web pages built; seconds when nothing changed
 
-$(VENV)/.installed: requirements.lock pyproject.toml sfu/edge/_fanout.c sfu/edge/_runs.h
+$(VENV)/.installed: requirements.lock pyproject.toml sfu/edge/_fanout.c sfu/edge/_runs.h liveroom/edge/_sweep.c
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it (apt-get install python3.11 python3-venv)."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version)."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "venv is missing: apt-get install python3-venv."; exit 1; }

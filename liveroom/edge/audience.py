@@ -18,6 +18,7 @@ from liveroom.domain.events import Audience as EventAudience
 from liveroom.domain.events import DanmakuSaid, Event
 from liveroom.domain.ids import RoomId, UserId
 from liveroom.edge.backlog import Prepared, essential
+from liveroom.edge.sweeping import WRITE_ALL, rest_of
 from liveroom.edge.viewer import Position, Viewer, not_in
 from liveroom.observe import EVENT_DELIVERY_SECONDS, EVENTS_DROPPED, GATEWAY_FRAMES, logger
 from liveroom.protocol.batch import Budgets, Chance, Sampler, Tick, is_urgent
@@ -355,27 +356,48 @@ class Audience:
                 continue
             shown = tick.host if is_host else tick.everyone
             frame = prepared.frame(codec)
-            for count, viewer in enumerate(viewers, start=1):
-                if viewer not in group:
-                    continue  # left during the sweep
-                try:
-                    if ahead and viewer.floor > told:
-                        self._write_ahead(viewer, shown, offset)
-                    elif viewer.backlog.is_paused:
-                        viewer.connection.offer(prepared)
-                    else:
-                        viewer.connection.transport.write(frame)
-                        written += 1
-                except Exception:
-                    # One broken socket ends alone; its viewer comes back and resumes.
-                    _log.exception("write failed", room=self.room)
-                    viewer.connection.transport.abort()
-                if count % SWEEP_SLICE == 0:
+            for first in range(0, len(viewers), SWEEP_SLICE):
+                if first:
                     yield
+                direct: list[Viewer] = []
+                for viewer in viewers[first : first + SWEEP_SLICE]:
+                    if viewer not in group:
+                        continue  # left during the sweep
+                    try:
+                        if ahead and viewer.floor > told:
+                            self._write_ahead(viewer, shown, offset)
+                        elif viewer.backlog.is_paused:
+                            viewer.connection.offer(prepared)
+                        elif viewer.connection.is_direct():
+                            direct.append(viewer)
+                        else:
+                            viewer.connection.transport.write(frame)
+                            written += 1
+                    except Exception:
+                        self._give_up(viewer)
+                self._write_direct(direct, frame)
+                written += len(direct)
         self._write_own(tick, offset)
         GATEWAY_FRAMES.inc(written)
         self._sweep_took = self._loop.time() - started
         self._observe(events)
+
+    def _write_direct(self, viewers: list[Viewer], frame: bytes) -> None:
+        """Write to sockets whose transports have nothing waiting."""
+        if not viewers:
+            return
+        assert WRITE_ALL is not None, "only then a connection has a descriptor"
+        descriptors = [viewer.connection.descriptor for viewer in viewers]
+        for index, taken in WRITE_ALL(descriptors, frame):
+            try:
+                viewers[index].connection.transport.write(rest_of(frame, taken))
+            except Exception:
+                self._give_up(viewers[index])
+
+    def _give_up(self, viewer: Viewer) -> None:
+        """End one broken socket alone; its viewer comes back and resumes."""
+        _log.exception("write failed", room=self.room)
+        viewer.connection.transport.abort()
 
     def _prepare(
         self, shown: tuple[Event, ...], durable: tuple[Event, ...], offset: int, wanted: bool

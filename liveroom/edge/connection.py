@@ -17,6 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from liveroom.edge.backlog import Backlog, LeftOut, Prepared, essential
+from liveroom.edge.sweeping import NOT_DIRECT, descriptor_of
 from liveroom.observe import EVENTS_DROPPED, GATEWAY_FRAMES
 from liveroom.protocol.closing import INTERNAL, SLOW, after_ms, closing_of, reason_of
 from liveroom.protocol.codec import Codec, codec_of
@@ -91,6 +92,7 @@ class Connection(ServerConnection):
         self.rank = 0
         """How high its user stands in the room (`domain.moderation`)."""
         self.address = "local"
+        self.descriptor = NOT_DIRECT
         self.is_welcome = True
         """Whether its address may have another connection."""
         self.backlog: Backlog
@@ -103,6 +105,15 @@ class Connection(ServerConnection):
     def is_open(self) -> bool:
         """Whether frames may still be written."""
         return self.protocol.state is OPEN
+
+    def is_direct(self) -> bool:
+        """Whether its socket may be written to past the transport (`sweeping`)."""
+        transport = self.transport
+        return (
+            self.descriptor != NOT_DIRECT
+            and not transport.get_write_buffer_size()
+            and not transport.is_closing()
+        )
 
     def begin(self) -> None:
         """Choose the codec; the handshake is done, and its headers are let go of."""
@@ -154,6 +165,7 @@ class Connection(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what the kernel keeps for us."""
         self.address = address_of(transport.get_extra_info("peername"))
+        self.descriptor = descriptor_of(transport)
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             for option, value in _TCP_OPTIONS:
@@ -164,6 +176,7 @@ class Connection(ServerConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
+        self.descriptor = NOT_DIRECT
         super().connection_lost(exc)
         if self._cut is not None:
             self._cut.cancel()

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from liveroom.edge.backlog import Backlog, Prepared, essential
 from liveroom.edge.connection import FRAMES_QUEUED_MAX, WRITE_HIGH_BYTES, bye_of, count_skipped
+from liveroom.edge.sweeping import NOT_DIRECT
 from liveroom.observe import GATEWAY_FRAMES
 from liveroom.protocol.closing import SLOW
 from liveroom.protocol.codec import EVENTS, Codec
@@ -53,6 +54,7 @@ class EventStream:
     ) -> None:
         self.id = id
         self.address = address
+        self.descriptor = NOT_DIRECT
         self.rank = 0
         self.transport = self
         self.on_leaving: Callable[[], None] | None = None
@@ -68,6 +70,10 @@ class EventStream:
     def is_open(self) -> bool:
         """Whether frames may still be written."""
         return self._is_open
+
+    def is_direct(self) -> bool:
+        """There is no socket here to write to past what leads to it."""
+        return False
 
     def offer(self, prepared: Prepared) -> None:
         """Write a frame, or keep it while the client does not read, or end one too slow."""

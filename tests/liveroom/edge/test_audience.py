@@ -97,6 +97,9 @@ class Room:
             loop=self.loop,
         )
 
+    def is_direct(self) -> bool:
+        return False
+
     def _left(self, _audience: Audience) -> None:
         self.empty += 1
 

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 from liveroom.bus.local import LocalBus
 from liveroom.edge.callers import GatewayLimits
 from liveroom.edge.gateway import Gateway
+from liveroom.edge.sweeping import NOT_DIRECT
 from tests.liveroom.edge.gateway_house import TOKENS, FakeServices, House, now_ms
 
 
@@ -63,6 +64,8 @@ async def test_viewers_come_in_over_tls(tmp_path: Path) -> None:
         ming = await house.guest("ming", ssl=theirs, server_hostname="localhost")
         await fake.gift_of("x")
         await ming.event("gift", n=1)
+        # Nothing may be written past what encrypts.
+        assert {c.descriptor for c in gateway._connections} == {NOT_DIRECT}
     finally:
         await house.leave()
         await gateway.close()

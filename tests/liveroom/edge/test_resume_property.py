@@ -126,6 +126,9 @@ class Wire:
         self.said: set[tuple[str, int]] = set()
         self.backlog = Backlog(codec, self.write, skipped=lambda _: None, bytes_max=BACKLOG_BYTES)
 
+    def is_direct(self) -> bool:
+        return False
+
     def write(self, frame: bytes) -> None:
         if self.is_cut:
             return
