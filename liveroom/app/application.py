@@ -238,7 +238,8 @@ class App:
 
     def _guest_pass(self, tokens: Tokens, guest: Actor) -> GuestPass:
         """Make what a guest publishes with; the token is missing where only the shop can sign."""
-        whip_url = f"{self.http_url}/v1/rooms/{guest.room}/whip"
+        origin = self._company.origin_of(guest.room) or self.http_url
+        whip_url = f"{origin}/v1/rooms/{guest.room}/whip"
         try:
             token = tokens.sign(guest, at=now_ms() / 1000, ttl_s=GUEST_TTL_S)
         except Refused:

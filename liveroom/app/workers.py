@@ -18,6 +18,8 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from liveroom.app.derived import reachable
 from liveroom.config import Address, Config
 from liveroom.observe import logger
@@ -145,6 +147,8 @@ class _Supervisor:
             return True
         if worker.process.is_alive() or self._stopping:
             return True
+        if worker.process.pid is not None:  # its open sockets are counted no more
+            mark_process_dead(worker.process.pid, os.environ[METRICS_FOLDER])  # type: ignore[no-untyped-call]
         lived_s, status = now - worker.started_at, worker.process.exitcode
         _log.error("worker died", node=worker.config.node, status=status, lived_s=round(lived_s, 1))
         if lived_s < STEADY_S and status is not None and status > 0 and worker.deaths == 0:

@@ -174,6 +174,11 @@ class RedisCompany:
         place = await self._find(room)
         return place if place is not None and place.process != self._process else None
 
+    def origin_of(self, room: RoomId) -> str | None:
+        """Tell the HTTP origin of another process that had the host when that was asked last."""
+        place = self._found.get(room, (0.0, None))[1]
+        return place.url if place is not None and place.process != self._process else None
+
     async def is_placed(self, room: RoomId) -> bool:
         """Whether some living process has the room's host; True when that cannot be known."""
         if room in self._leases:
@@ -244,6 +249,7 @@ class RedisCompany:
         lease = self._leases.get(room)
         if lease is not None:
             await self._renew(room, lease)
+        await self._find(room)
 
     async def _renew_all(self) -> None:
         for room, lease in list(self._leases.items()):

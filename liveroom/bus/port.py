@@ -133,6 +133,10 @@ class Company(Protocol):
         """Tell where a room's host is if that is another process."""
         ...
 
+    def origin_of(self, room: RoomId) -> str | None:
+        """Tell the HTTP origin of another process that had the host when that was asked last."""
+        ...
+
     async def is_placed(self, room: RoomId) -> bool:
         """Whether some living process has the room's host; True when that cannot be known."""
         ...
@@ -166,6 +170,10 @@ class Alone:
         return ()
 
     async def elsewhere(self, _room: RoomId) -> Place | None:
+        """Have every host here."""
+        return None
+
+    def origin_of(self, _room: RoomId) -> str | None:
         """Have every host here."""
         return None
 

@@ -107,7 +107,9 @@ async def test_a_place_is_known_elsewhere_and_given_back(redis: RedisServer) -> 
         place = await b.company.elsewhere(ROOM)
         assert place is not None
         assert (place.url, place.user, place.session) == ("http://node0", HOST, "s1")
+        assert b.company.origin_of(ROOM) == "http://node0"
         assert await a.company.elsewhere(ROOM) is None
+        assert a.company.origin_of(ROOM) is None
         assert await b.company.is_placed(ROOM)
         await a.company.release(ROOM, "an older session")
         assert await b.company.elsewhere(ROOM) is not None

@@ -132,6 +132,8 @@ async def test_the_host_is_found_moved_and_taken_off_the_air_across_nodes(
             token = there.token("v2", room=room)
             assert (await join(http, there.base, room, token)).whep_url.startswith(here.base)
             assert (await join(http, here.base, room, token)).whep_url.startswith(here.base)
+            again = await join(http, there.base, room, there.token("h", "host", room=room))
+            assert again.whip_url == f"{here.base}/v1/rooms/{room}/whip"
             other = await http.post(
                 f"{there.base}/v1/rooms/{room}/whip",
                 content=offer_text(),

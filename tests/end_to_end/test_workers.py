@@ -61,6 +61,14 @@ def _established(pid: int, port: int) -> int:
     return sum(os.readlink(folder / name) in wanted for name in os.listdir(folder))
 
 
+def connections(server: RunningServer) -> float:
+    """Read how many websockets all workers together say they have."""
+    shown = httpx.get(f"{server.base}/metrics", timeout=5).text
+    found = re.search(r"^liveroom_gateway_connections (\S+)$", shown, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
 def parts(server: RunningServer) -> dict[str, str]:
     found: dict[str, str] = httpx.get(f"{server.base}/readyz", timeout=5).json()["parts"]
     return found
@@ -76,10 +84,7 @@ async def test_all_workers_serve_one_room_a_dead_one_returns_and_all_end_togethe
         assert len(before) == WORKERS
         assert sum(before.values()) == 16
         assert all(before.values()), before
-        shown = (await asyncio.to_thread(httpx.get, f"{server.base}/metrics")).text
-        connections = re.search(r"^liveroom_gateway_connections (\S+)$", shown, re.MULTILINE)
-        assert connections is not None
-        assert float(connections[1]) == 16
+        assert await asyncio.to_thread(connections, server) == 16
         # The youngest is no whole node: the pages and the API go on without it.
         victim = max(before)
         os.kill(victim, signal.SIGKILL)
@@ -91,6 +96,9 @@ async def test_all_workers_serve_one_room_a_dead_one_returns_and_all_end_togethe
             what="a new worker",
         )
         assert httpx.get(f"{server.base}/readyz").status_code == 200
+        await asyncio.to_thread(
+            wait_until, lambda: connections(server) == 16, seconds=20, what="all, each once"
+        )
         room.stop_giving()
         await room.reach(30)
     room.check()

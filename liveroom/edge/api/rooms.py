@@ -204,15 +204,14 @@ async def join(call: Call) -> Joined:
     if actor is None:
         actor, token = _visitor(call)
     entry = await backend.services.rooms.enter(actor, room.id)
-    addresses = backend.addresses()
-    base = f"{addresses.http_url}/v1/rooms/{room.id}"
+    media = await _media_address(call)
     publishes = actor.role is Role.HOST or (
         actor.role is Role.GUEST and await backend.services.staging.may_publish(room.id, actor.user)
     )
     joined = Joined(
-        gateway_url=addresses.gateway_url,
-        whep_url=f"{await _media_base(call, base)}/whep",
-        whip_url=f"{base}/whip" if publishes else UNSET,
+        gateway_url=backend.addresses().gateway_url,
+        whep_url=f"{media}/whep",
+        whip_url=f"{media}/whip" if publishes else UNSET,
         ice_servers=[],
         room=_shown(call, entry.room),
         snapshot=present_snapshot(
@@ -225,10 +224,11 @@ async def join(call: Call) -> Joined:
     return joined
 
 
-async def _media_base(call: Call, base: str) -> str:
-    """Say where the host's media is to be fetched: at the node that has the host."""
+async def _media_address(call: Call) -> str:
+    """Say where the room's media is: at the node that has the host, else here."""
     place = await call.backend.company.elsewhere(call.place().id)
-    return base if place is None else f"{place.url}/v1/rooms/{call.place().id}"
+    origin = call.backend.addresses().http_url if place is None else place.url
+    return f"{origin}/v1/rooms/{call.place().id}"
 
 
 async def numbers(call: Call) -> dict[str, int | float]:
