@@ -168,7 +168,13 @@ class FakeServices:
         return self.likes
 
     async def give(
-        self, actor: Actor, _room: RoomId, gift: str, count: int, key: str
+        self,
+        actor: Actor,
+        _room: RoomId,
+        gift: str,
+        count: int,
+        key: str,
+        _context: str | None = None,
     ) -> GiftReceipt:
         if gift != "rose":
             raise Refused("no_such_gift")
