@@ -44,7 +44,7 @@ async function exchange(url, token, pc, port) {
   const reply = await fetch(url, {method: "POST", headers, body: pc.localDescription.sdp});
   let sdp = await reply.text();
   if (reply.status !== 201) throw new Error(reply.status + " " + sdp);
-  if (port) sdp = sdp.replace(/^(a=candidate:.* udp \\\\d+ \\\\S+) \\\\d+/gm, "$1 " + port);
+  if (port) sdp = sdp.replace(/^(a=candidate:.* udp \\d+ \\S+) \\d+/gm, "$1 " + port);
   await pc.setRemoteDescription({type: "answer", sdp});
 }
 window.publish = async (url, token, height, fps, bps, codec) => {
@@ -107,7 +107,7 @@ async def measure(test: UnderTest, plan: Plan, console: Console) -> Report:
             )
             try:
                 host, viewer = [await _page(browser, test) for _ in range(2)]
-                return await _watch(test, plan, console, relay.address[1], host, viewer)
+                return await _watch(test, plan, console, relay, host, viewer)
             finally:
                 await browser.close()
     finally:
@@ -123,7 +123,7 @@ async def _page(browser: Browser, test: UnderTest) -> Page:
 
 
 async def _watch(
-    test: UnderTest, plan: Plan, console: Console, port: int, host: Page, viewer: Page
+    test: UnderTest, plan: Plan, console: Console, relay: Relay, host: Page, viewer: Page
 ) -> Report:
     base = f"{test.url}/v1/rooms/{test.room}"
     await host.evaluate(
@@ -137,7 +137,9 @@ async def _watch(
             plan.codec,
         ],
     )
-    await viewer.evaluate("a => play(...a)", [f"{base}/whep", test.token("viewer"), port])
+    await viewer.evaluate(
+        "a => play(...a)", [f"{base}/whep", test.token("viewer"), relay.address[1]]
+    )
     deadline = time.monotonic() + READY_S
     with console.status("until the picture has its full height"):
         while time.monotonic() < deadline:
@@ -154,7 +156,8 @@ async def _watch(
             heights.append((elapsed, float(seen.get("frameHeight", 0))))
             await asyncio.sleep(1)
     after, sent = await _numbers(viewer, "inbound"), await _numbers(host, "outbound")
-    return _report(plan, before, after, sent_before, sent, heights)
+    lost = relay.counted()["lost down"]
+    return _report(plan, before, after, sent_before, sent, heights, lost)
 
 
 async def _numbers(page: Page, direction: str) -> Mapping[str, Any]:
@@ -169,6 +172,7 @@ def _report(
     sent_before: Mapping[str, Any],
     sent: Mapping[str, Any],
     heights: list[tuple[float, float]],
+    lost_on_the_way: int,
 ) -> Report:
     def grown(name: str) -> float:
         return float(after.get(name, 0) or 0) - float(before.get(name, 0) or 0)
@@ -178,6 +182,8 @@ def _report(
     received = sorted({int(height) for _, height in heights})
     sent_bytes = float(sent.get("bytesSent", 0)) - float(sent_before.get("bytesSent", 0))
     failures: dict[str, int] = {}
+    if plan.loss and not lost_on_the_way:
+        failures["the relay lost nothing: the media did not go through it"] = 1
     if not received or received != [sent_height]:
         failures[f"received heights {received}, sent {sent_height}"] = 1
     if frozen > FROZEN_MAX:
@@ -195,7 +201,8 @@ def _report(
             "freezes": grown("freezeCount"),
             "frames decoded": grown("framesDecoded"),
             "frames dropped": grown("framesDropped"),
-            "packets lost, before repair": grown("packetsLost"),
+            "datagrams lost by the relay, downwards": lost_on_the_way,
+            "packets never repaired": grown("packetsLost"),
             "packets repaired": grown("retransmittedPacketsReceived"),
             "key frames asked for": grown("pliCount"),
             "sender limited by": {"none": 0, "cpu": 1, "bandwidth": 2, "other": 3}.get(

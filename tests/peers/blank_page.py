@@ -44,7 +44,8 @@ async function play(base, port) {
   window.shownAt = [];
   const shown = at => { window.shownAt.push(at); element.requestVideoFrameCallback(shown); };
   element.requestVideoFrameCallback(shown);
-  return await post(base + "/whep/r1", "viewer:chromium", pc, null, port);
+  return await post(base + "/whep/r1", port ? "viewer:narrow" : "viewer:chromium", pc,
+    null, port);
 }
 async function outgoing() {
   let found = 0;
