@@ -254,7 +254,8 @@ class App:
                 http_url=self.http_url,
                 payments=config.payments,
                 nodes=self._company.origins(),
-            )
+            ),
+            origin=lambda: self.http_url,
         )
         if self._demo_links is not None:
             pages.append(demo_handler(self._demo_links))

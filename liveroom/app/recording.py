@@ -3,6 +3,7 @@
 In: media events. Out: orders to the forwarding unit and rows in the store.
 """
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from liveroom.observe import logger
 from liveroom.service.replays import Replays, last_written
 from sfu.app import Media, MediaEvent
 
-AGAIN = frozenset({"restart", "recorder_died"})
-"""Ends after which the same host is recorded anew, into another file."""
+AGAIN_S = {"restart": 0.0, "recorder_died": 6.0}
+"""Ends after which the same host is recorded anew, into another file, and how soon: a recorder
+that died is not started at once again."""
 
 _log = logger(__name__)
 
@@ -45,6 +47,7 @@ class Recording:
         self._now_ms = now_ms
         self._new_id = new_id
         self._aside: set[RoomId] = set()
+        self._later: set[asyncio.Task[None]] = set()
 
     async def recover(self) -> None:
         """Note the ends of what a crash cut off."""
@@ -92,5 +95,15 @@ class Recording:
         await self._replays.finish(
             RecordingId(detail["file"]), reason=reason, size=int(detail["bytes"])
         )
-        if reason in AGAIN:
-            await self._begin(RoomId(event.room), event.session)
+        if reason in AGAIN_S:
+            again = self._again(RoomId(event.room), event.session, AGAIN_S[reason])
+            task = asyncio.create_task(again, name="record-again")
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _again(self, room: RoomId, session: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await self._begin(room, session)
+        except Exception:
+            _log.exception("recording cannot go on", room=room)

@@ -28,6 +28,9 @@ PAGE_FILES = {
     "/board/{room:str}": "board.html",
 }
 
+SHARED = "room.html"
+"""The page whose address people send each other."""
+
 MEDIA_TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -109,19 +112,24 @@ def _not_built() -> Response[bytes]:
     )
 
 
-def page_handlers(policy: Callable[[], str], *, dist: Path = DIST) -> list[HTTPRouteHandler]:
+def page_handlers(
+    policy: Callable[[], str], *, origin: Callable[[], str], dist: Path = DIST
+) -> list[HTTPRouteHandler]:
     """Make the routes of the pages and their files.
 
     Args:
         policy: gives the Content-Security-Policy, asked at each use.
+        origin: gives the HTTP origin that clients are told, asked at each use.
         dist: the folder of built pages.
 
     """
-    made = [_page(path, name, policy, dist) for path, name in PAGE_FILES.items()]
+    made = [_page(path, name, policy, origin, dist) for path, name in PAGE_FILES.items()]
     return [*made, _assets(dist), _top_level(dist)]
 
 
-def _page(path: str, name: str, policy: Callable[[], str], dist: Path) -> HTTPRouteHandler:
+def _page(
+    path: str, name: str, policy: Callable[[], str], origin: Callable[[], str], dist: Path
+) -> HTTPRouteHandler:
     async def show_page(request: Request[Any, Any, Any]) -> Response[bytes]:
         room = request.path_params.get("room")
         if room is not None and not is_id(room):
@@ -129,6 +137,8 @@ def _page(path: str, name: str, policy: Callable[[], str], dist: Path) -> HTTPRo
         if not (dist / name).is_file():
             return _not_built()
         content = (dist / name).read_bytes()
+        if room is not None and name == SHARED:
+            content = _with_picture(content, f"{origin()}/v1/rooms/{room}/preview.jpg")
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {
             "Cache-Control": "no-cache",
@@ -141,6 +151,12 @@ def _page(path: str, name: str, policy: Callable[[], str], dist: Path) -> HTTPRo
         return Response(content, media_type=MEDIA_TYPES[".html"], headers=headers)
 
     return _reading(path, show_page)
+
+
+def _with_picture(page: bytes, picture: str) -> bytes:
+    """Tell whom the link is shared with what the host shows now (Open Graph)."""
+    tag = f'<meta property="og:image" content="{html.escape(picture)}"></head>'
+    return page.replace(b"</head>", tag.encode(), 1)
 
 
 def _assets(dist: Path) -> HTTPRouteHandler:

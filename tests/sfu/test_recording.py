@@ -257,6 +257,25 @@ async def test_a_recorder_that_dies_is_told_and_started_again(
     assert read(tmp_path / "films" / "film-2")[1] == 5
 
 
+async def test_a_takeover_ends_one_file_and_the_next_take_is_another(
+    recording: Server, tmp_path: Path
+) -> None:
+    host, session = await host_of(recording, "vp8")
+    await recording.media.record(session, "take-1")
+    await host.play(cut("vp8", 5))
+    await until(lambda: recording.media.stats().engine.packets_in >= host.sent, "all came in")
+    other, next_session = await host_of(recording, "vp8")
+    event = await finished(recording)
+    assert (event.session, event.detail["frames"]) == (session, "5")
+    assert await recording.media.record(next_session, "take-2") is not None
+    await other.play(cut("vp8", 5))
+    both = host.sent + other.sent
+    await until(lambda: recording.media.stats().engine.packets_in >= both, "all came in")
+    await recording.ask("whip", "DELETE", session=next_session)
+    assert (await finished(recording, 2)).detail["file"] == "take-2"
+    assert [read(tmp_path / "films" / f"take-{n}")[1] for n in (1, 2)] == [5, 5]
+
+
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
 async def test_a_part_of_a_recording_that_still_grows(
     recording: Server, tmp_path: Path, codec: str

@@ -282,6 +282,7 @@ async def open_house(
     )
     pages = page_handlers(
         lambda: content_policy(gateway_url=GATEWAY_URL, http_url=HTTP_URL, payments=None),
+        origin=lambda: HTTP_URL,
         dist=dist or folder / "no-dist",
     )
     app = build_api(backend, pages=pages)

@@ -13,7 +13,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     dist = tmp_path / "dist"
     (dist / "assets").mkdir(parents=True)
     for name in ("index", "room", "studio", "board"):
-        (dist / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
+        (dist / f"{name}.html").write_text(f"<!doctype html><head><title>{name}</title></head>")
     (dist / "assets" / "room-1a2b.js").write_text("export {}")
     (dist / "assets" / "secret.py").write_text("no")
     (dist / "favicon.svg").write_text("<svg/>")
@@ -47,6 +47,12 @@ async def test_each_page_is_served_fresh_and_fenced(house: House, path: str, tit
     assert (await house.ask("HEAD", path)).status_code == 200
     tag = {"If-None-Match": answer.headers["etag"]}
     assert (await house.ask("GET", path, headers=tag)).status_code == 304
+
+
+async def test_a_link_that_is_shared_shows_the_room(house: House) -> None:
+    picture = '<meta property="og:image" content="http://127.0.0.1:8080/v1/rooms/r-1/preview.jpg">'
+    assert picture in (await house.ask("GET", "/r/r-1")).text
+    assert "og:image" not in (await house.ask("GET", "/studio/r-1")).text
 
 
 async def test_assets_may_be_kept_for_ever(house: House) -> None:
