@@ -202,7 +202,7 @@ def _report(
             "frames decoded": grown("framesDecoded"),
             "frames dropped": grown("framesDropped"),
             "datagrams lost by the relay, downwards": lost_on_the_way,
-            "packets never repaired": grown("packetsLost"),
+            "packets lost, before repair": grown("packetsLost"),
             "packets repaired": grown("retransmittedPacketsReceived"),
             "key frames asked for": grown("pliCount"),
             "sender limited by": {"none": 0, "cpu": 1, "bandwidth": 2, "other": 3}.get(
