@@ -32,7 +32,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasketLine:
-    """One line, priced; `worth` is the list price of a unit, `flash` the sale it is part of."""
+    """One line, priced; `worth` is the list price of a unit, `flash` the sale it is part of.
+
+    `discount` is what offers and points take off the line.
+    """
 
     product: ProductId
     title: str
@@ -42,6 +45,7 @@ class BasketLine:
     category: str | None = None
     gift_of: int | None = None
     flash: Flash | None = None
+    discount: int = 0
 
     @property
     def ordered(self) -> OrderLine:
@@ -51,6 +55,7 @@ class BasketLine:
             quantity=self.quantity,
             unit_price=self.unit_price,
             gift_of=self.gift_of,
+            discount=self.discount,
         )
 
     def allowance(self, user: UserId) -> Account | None:

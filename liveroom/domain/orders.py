@@ -78,13 +78,20 @@ class Product:
 class OrderLine:
     """One line of an order; `unit_price` in fen, nothing for a gift.
 
-    `gift_of` is the place, from zero, of the line that it came with.
+    `gift_of` is the place, from zero, of the line that it came with; `discount` is what offers
+    and points took off the line.
     """
 
     product: ProductId
     quantity: int
     unit_price: int
     gift_of: int | None = None
+    discount: int = 0
+
+    @property
+    def paid(self) -> int:
+        """What was paid for the line in money."""
+        return self.quantity * self.unit_price - self.discount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +192,12 @@ def total_of(lines: Sequence[OrderLine]) -> int:
         check_amount("quantity", line.quantity, least=1, most=QUANTITY_MAX)
         if line.gift_of is None:
             check_amount("unit_price", line.unit_price, least=1, most=PRICE_MAX)
+            check_amount("discount", line.discount, least=0, most=line.quantity * line.unit_price)
             continue
+        check_amount("discount", line.discount, least=0, most=0)
         check_amount("unit_price", line.unit_price, least=0, most=0)
         check_amount("gift_of", line.gift_of, least=0, most=len(lines) - 1)
         if line.gift_of == place or lines[line.gift_of].gift_of is not None:
             raise Refused("invalid", "gift_of: name the line that was bought.")
-    total = sum(line.quantity * line.unit_price for line in lines)
+    total = sum(line.paid for line in lines)
     return check_amount("total", total, least=1, most=AMOUNT_MAX)

@@ -15,6 +15,8 @@ from liveroom.domain.refusals import Refused
 from liveroom.domain.tiers import Tier, rank
 
 DAY_MAX = 31
+DAY_GROUP = "member_day"
+"""The group of offers that a discount day makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def day_offers(rules: ShopRules, tier: Tier, orders: int, *, at: int) -> tuple[O
             title=title,
             effect=PercentOff(day.permille),
             phase=Phase.PRICE,
-            group="member_day",
+            group=DAY_GROUP,
             not_with=frozenset({"coupon"}) if day.not_with_coupons else frozenset(),
             scope=Scope(not_labels=frozenset({"flash"})),
             funder="merchant",

@@ -15,11 +15,18 @@ from liveroom.domain.refusals import Refused
 from liveroom.domain.seats import SEATS_MAX
 from liveroom.service.battling import Battling
 from liveroom.service.gifting import Gifting
-from liveroom.service.loyalty_commands import LOYALTY_COMMANDS, Loyalty, LoyaltyHandler
+from liveroom.service.loyalty_commands import (
+    LOYALTY_COMMANDS,
+    ChosenCoupons,
+    Loyalty,
+    LoyaltyHandler,
+    SpentPoints,
+)
 from liveroom.service.members import Members
 from liveroom.service.moderating import Moderating
 from liveroom.service.numbers import Numbers
 from liveroom.service.order_commands import ORDER_COMMANDS, Keeping, OrderHandler
+from liveroom.service.quoting import Means
 from liveroom.service.recognising import Recognising
 from liveroom.service.reviewing import Reviewing
 from liveroom.service.rooms import Rooms
@@ -43,10 +50,12 @@ class PinArguments(Struct, frozen=True):
 
 
 class CheckoutArguments(Struct, frozen=True):
-    """What to buy; the price is the server's."""
+    """What to buy; the price is the server's, with these coupons (null: the best) and points."""
 
     product: Id
     quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+    coupons: ChosenCoupons | None = None
+    points: SpentPoints = 0
 
 
 class OrderArguments(Struct, frozen=True):
@@ -111,7 +120,8 @@ async def _pin(self: "Asking", ask: Ask, given: PinArguments) -> object:
 
 async def _checkout(self: "Asking", ask: Ask, given: CheckoutArguments) -> object:
     wanted = [Wanted(product=ProductId(given.product), quantity=given.quantity)]
-    return await self.shopping.checkout(ask.actor, ask.room, wanted, ask.key)
+    means = Means(coupons=given.coupons, points=given.points)
+    return await self.shopping.checkout(ask.actor, ask.room, wanted, ask.key, means)
 
 
 async def _cancel_checkout(self: "Asking", ask: Ask, given: OrderArguments) -> object:

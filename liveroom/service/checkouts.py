@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Row, insert, update
 
 from liveroom.domain.actors import Actor
-from liveroom.domain.basket import BasketLine, Wanted, basket_of, reservations
-from liveroom.domain.ids import OrderId, ProductId, RoomId
+from liveroom.domain.basket import BasketLine, Wanted, reservations
+from liveroom.domain.ids import OrderId, RoomId, UserId
 from liveroom.domain.ledger import Bundle, Hold, HoldState, Transfer
 from liveroom.domain.members import may_pay
 from liveroom.domain.orders import (
@@ -29,11 +29,13 @@ from liveroom.domain.orders import (
 )
 from liveroom.domain.refusals import Refused
 from liveroom.observe import logger
+from liveroom.service import redeeming
 from liveroom.service.access import CUSTOMERS, Access, Door, require, require_name
 from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice, PaymentOutcome
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
+from liveroom.service.quoting import BEST, Means, priced
 from liveroom.store import holds, keys, members, posting, refunds, shop
 from liveroom.store.port import Transaction
 from liveroom.store.tables import checkouts
@@ -53,7 +55,12 @@ class Checkouts:
         self._ordering = ordering
 
     async def open(
-        self, actor: Actor, room: RoomId, wanted: Sequence[Wanted], key: str
+        self,
+        actor: Actor,
+        room: RoomId,
+        wanted: Sequence[Wanted],
+        key: str,
+        means: Means = BEST,
     ) -> Checkout:
         """Reserve stock at the server's price and open a payment.
 
@@ -71,25 +78,33 @@ class Checkouts:
 
         def effect(tx: Transaction) -> str:
             may_pay(actor, members.guest(tx, door.tenant, None, actor.user).member.age_band)
-            return self._reserve(tx, actor, door, wanted, at)
+            return self._reserve(tx, actor, door, wanted, means, at)
 
         def command(tx: Transaction) -> keys.Outcome:
             scope = keys.Scope(tenant=door.tenant, command="checkout", subject=actor.user, key=key)
-            asked = {"room": room, "wanted": list(wanted)}
+            asked = {"room": room, "wanted": list(wanted), "means": means}
             return keys.once(tx, scope, command=asked, at=at, answer_type=str, effect=effect)
 
         order = OrderId((await self._ports.store.run(command)).unwrap())
         return await self._with_payment(order)
 
     def _reserve(
-        self, tx: Transaction, actor: Actor, door: Door, wanted: Sequence[Wanted], at: int
+        self,
+        tx: Transaction,
+        actor: Actor,
+        door: Door,
+        wanted: Sequence[Wanted],
+        means: Means,
+        at: int,
     ) -> str:
-        known = _products(tx, door, wanted)
-        lines = basket_of(wanted, known, at=at)
-        amount = total_of([line.ordered for line in lines])
-        order = self._ports.new_id()
-        drafts = reservations(lines, known, order=order, user=actor.user, at=at)
+        found = priced(tx, door.tenant, actor.user, wanted, means, at=at)
+        lines, amount = found.lines, total_of([line.ordered for line in found.lines])
+        assert amount == found.quote.payable, "the quote is what is asked for"
+        order = OrderId(self._ports.new_id())
+        drafts = reservations(lines, found.known, order=order, user=actor.user, at=at)
         holds.reserve(tx, door.tenant, drafts, at=at)
+        used = redeeming.used_by(found.quote)
+        redeeming.set_aside(tx, door.tenant, order, actor.user, used, at=at)
         tx.execute(
             insert(checkouts).values(
                 order_id=order,
@@ -97,6 +112,7 @@ class Checkouts:
                 room=door.room,
                 member=actor.user,
                 lines=msgspec.json.encode(lines).decode(),
+                used=used.encode(),
                 amount=amount,
                 state=CheckoutState.PENDING,
                 created_at=at,
@@ -179,6 +195,7 @@ class Checkouts:
             state = CheckoutState.EXPIRED
         if state is CheckoutState.PENDING:
             _hand_over(tx, row, at=at)
+            redeeming.use(tx, row.tenant, *_redeemed(row), at=at)
         elif not self._take_again(tx, row, state, at):
             return None, row
         shop.move_checkout(tx, notice.order, before=state, after=CheckoutState.PAID)
@@ -190,6 +207,7 @@ class Checkouts:
         savepoint = tx.begin_nested()
         try:
             _take_anew(tx, row, at=at)
+            redeeming.use_anew(tx, row.tenant, *_redeemed(row), at=at)
         except Refused:
             savepoint.rollback()
             shop.move_checkout(tx, row.order_id, before=state, after=CheckoutState.LATE)
@@ -237,14 +255,6 @@ def lines_of(row: Row[Any]) -> list[BasketLine]:
     return msgspec.json.decode(row.lines, type=list[BasketLine])
 
 
-def _products(tx: Transaction, door: Door, wanted: Sequence[Wanted]) -> dict[ProductId, Product]:
-    """Read what is wanted, and what comes with it as a gift."""
-    found = shop.find_products(tx, door.tenant, {one.product for one in wanted})
-    given = {product.gift.product for product in found.values() if product.gift is not None}
-    gifts = shop.find_products(tx, door.tenant, given - set(found)) if given else {}
-    return {**found, **gifts}
-
-
 def _holds_of(tx: Transaction, row: Row[Any]) -> list[Hold]:
     """Find the holds of a checkout that have not ended."""
     ids = sorted({id for line in lines_of(row) for id in line.holds(row.order_id)})
@@ -283,7 +293,12 @@ def _give_back(tx: Transaction, row: Row[Any], *, after: CheckoutState, at: int)
     if moved:
         for hold in _holds_of(tx, row):
             holds.release(tx, row.tenant, hold.draft.id, ref=row.order_id, at=at)
+        redeeming.set_free(tx, row.tenant, *_redeemed(row), at=at)
     return moved
+
+
+def _redeemed(row: Row[Any]) -> tuple[OrderId, UserId, redeeming.Used]:
+    return OrderId(row.order_id), UserId(row.member), redeeming.used_of(row.used)
 
 
 def _checkout_of(row: Row[Any]) -> Checkout:

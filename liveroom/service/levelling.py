@@ -3,12 +3,13 @@
 from liveroom.domain.ids import RoomId, TenantId, UserId
 from liveroom.domain.levels import Ladder, Level, Move, Moved, review
 from liveroom.domain.loyalty import LevelChanged
+from liveroom.domain.refunds import OrderRefunded
 from liveroom.domain.refusals import Refused
 from liveroom.domain.tiers import Tier, tier_of
 from liveroom.service.hooks import write_page
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
-from liveroom.store import coupons, journal, levels, rules, webhooks
+from liveroom.store import coupons, journal, levels, rules, shop, webhooks
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
 
@@ -32,6 +33,13 @@ class Levelling:
     ) -> Level:
         """Look at a level just before an order is written down; told in the room it is made in."""
         return self._review(tx, tenant, user, room, just_now=total, at=at)
+
+    def after_refund(self, tx: Transaction, tenant: TenantId, done: OrderRefunded) -> None:
+        """Look at the level of somebody whose order went back: they are warned, not lowered."""
+        order = shop.find_order(tx, tenant, done.order)
+        if order is not None:
+            at = self._ports.now_ms()
+            self._review(tx, tenant, UserId(order.member), None, just_now=0, at=at)
 
     async def review_due(self) -> int:
         """Look at the levels whose time has come; returns how many."""

@@ -7,16 +7,19 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from liveroom.domain.actors import Actor
+from liveroom.domain.basket import Wanted
 from liveroom.domain.ids import ID_PATTERN, ProductId, RoomId
 from liveroom.domain.orders import LINES_MAX, QUANTITY_MAX
 from liveroom.service.couponing import Couponing
-from liveroom.service.quoting import Basket, Quoting, Wanted
+from liveroom.service.quoting import Means, Quoting
 from liveroom.service.rewarding import Rewarding
 
 COUPONS_CHOSEN_MAX: Final = 10
 POINTS_MAX: Final = 10**9
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+ChosenCoupons = Annotated[tuple[Id, ...], Meta(max_length=COUPONS_CHOSEN_MAX)]
+SpentPoints = Annotated[int, Meta(ge=0, le=POINTS_MAX)]
 
 
 class Nothing(Struct, frozen=True):
@@ -40,18 +43,16 @@ class BasketArguments(Struct, frozen=True):
     """What to buy; `coupons` null = the best ones, [] = none."""
 
     lines: Annotated[tuple[WantedArguments, ...], Meta(min_length=1, max_length=LINES_MAX)]
-    coupons: Annotated[tuple[Id, ...], Meta(max_length=COUPONS_CHOSEN_MAX)] | None = None
-    points: Annotated[int, Meta(ge=0, le=POINTS_MAX)] = 0
+    coupons: ChosenCoupons | None = None
+    points: SpentPoints = 0
 
-    def basket(self) -> Basket:
-        """Make the value that services take."""
-        return Basket(
-            lines=tuple(
-                Wanted(product=ProductId(one.product), quantity=one.quantity) for one in self.lines
-            ),
-            coupons=self.coupons,
-            points=self.points,
-        )
+    def wanted(self) -> list[Wanted]:
+        """List what is wanted."""
+        return [Wanted(product=ProductId(one.product), quantity=one.quantity) for one in self.lines]
+
+    def means(self) -> Means:
+        """Say how to pay less."""
+        return Means(coupons=self.coupons, points=self.points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,9 @@ LOYALTY_COMMANDS: Final[dict[str, tuple[type[Struct], LoyaltyHandler, str | None
     "watching": (Nothing, lambda on, actor, room, _k, _w: on.rewarding.watching(actor, room), None),
     "quote": (
         BasketArguments,
-        lambda on, actor, room, _k, given: on.quoting.quote(actor, room, given.basket()),
+        lambda on, actor, room, _k, given: on.quoting.quote(
+            actor, room, given.wanted(), given.means()
+        ),
         None,
     ),
 }

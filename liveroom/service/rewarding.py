@@ -12,13 +12,15 @@ from typing import Final
 from liveroom.domain.actors import Actor
 from liveroom.domain.ids import OrderId, RoomId, TenantId, UserId
 from liveroom.domain.ledger import Account, Bundle, Terms, Transfer, chart
+from liveroom.domain.ledger.reversals import debt_of
 from liveroom.domain.levels import DAY_MS
 from liveroom.domain.loyalty import PointsEarned
 from liveroom.domain.points import check_in, talk, watch
+from liveroom.domain.refunds import OrderRefunded
 from liveroom.domain.shop_rules import ShopRules, local_day
 from liveroom.service.access import CUSTOMERS, Access, require, require_name
 from liveroom.service.ports import Ports
-from liveroom.store import journal, lots, members, posting, rules
+from liveroom.store import journal, lots, members, posting, refunds, rules, shop
 from liveroom.store import progress as rows
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
@@ -191,6 +193,32 @@ class Rewarding:
         )
         return points
 
+    def after_refund(self, tx: Transaction, tenant: TenantId, done: OrderRefunded) -> None:
+        """Take back the points of what went back; what was spent already is owed."""
+        order = shop.find_order(tx, tenant, done.order)
+        promised = posting.credited_by(tx, tenant, f"points/{done.order}")
+        due = refunds.share_of(tx, tenant, done, promised) if promised else 0
+        if order is None or not due:
+            return
+        user, at = UserId(order.member), self._ports.now_ms()
+        pending = rows.take_pending(tx, tenant, OrderId(done.order))
+        if pending is not None:
+            source = [(_pending(user), due)]
+            rows.add_pending(tx, replace(pending, points=pending.points - due))
+        else:
+            wallet = chart.wallet_of(user, POINTS)
+            there = min(due, posting.spendable_of(tx, tenant, wallet, at=at))
+            source = [(wallet, there), (debt_of(wallet), due - there)]
+        transfers = tuple(
+            Transfer(account, chart.issuer_of(POINTS), amount)
+            for account, amount in source
+            if amount
+        )
+        bundle = Bundle(
+            id=f"{done.refund}/earned", cause="points:refund", ref=done.refund, transfers=transfers
+        )
+        posting.post_bundle(tx, tenant, bundle, at=at)
+
     async def settle(self) -> int:
         """Make pending points final whose orders cannot come back any more."""
         at = self._ports.now_ms()
@@ -201,6 +229,8 @@ class Rewarding:
                 shop = rules.in_force(tx, one.tenant)[1]
                 terms = Terms(expires_at=at + shop.earning.expire_days * DAY_MS)
                 wallet = chart.wallet_of(one.member, POINTS)
+                if not one.points:
+                    continue
                 own = Transfer(_pending(one.member), wallet, one.points, terms)
                 bundle = Bundle(
                     id=f"points/{one.order}/final",

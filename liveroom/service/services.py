@@ -30,6 +30,7 @@ from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
 from liveroom.service.quoting import Quoting
 from liveroom.service.recognising import Recognising
+from liveroom.service.redeeming import give_back
 from liveroom.service.refunding import Refunding
 from liveroom.service.relay import Relay
 from liveroom.service.replays import Replays
@@ -155,9 +156,14 @@ def build_services(ports: Ports) -> Services:
     coins = Coins(ports, access)
     unwinding = Unwinding(ports, access)
     earning = Earning(ports, access)
-    refunding = Refunding(ports, access, profiles)
-    parcelling = Parcelling(ports, access)
     levelling = Levelling(ports, profiles)
+    undo = (
+        rewarding.after_refund,
+        levelling.after_refund,
+        lambda tx, tenant, done: give_back(tx, tenant, done, at=ports.now_ms()),
+    )
+    refunding = Refunding(ports, access, profiles, undo)
+    parcelling = Parcelling(ports, access)
     couponing = Couponing(ports, access)
     quoting = Quoting(ports, access)
     ordering = Ordering(ports, levelling, rewarding)

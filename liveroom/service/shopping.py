@@ -22,6 +22,7 @@ from liveroom.service.ordering import Ordering
 from liveroom.service.paying import PaymentNotice
 from liveroom.service.ports import Ports
 from liveroom.service.profiles import Profiles
+from liveroom.service.quoting import BEST, Means
 from liveroom.store import journal, keys, rooms, shop
 from liveroom.store.journal import Place
 from liveroom.store.port import Transaction
@@ -115,10 +116,15 @@ class Shopping:
         return receipt
 
     async def checkout(
-        self, actor: Actor, room: RoomId, wanted: Sequence[Wanted], key: str
+        self,
+        actor: Actor,
+        room: RoomId,
+        wanted: Sequence[Wanted],
+        key: str,
+        means: Means = BEST,
     ) -> Checkout:
-        """Reserve stock at the server's price and open a payment."""
-        return await self._checkouts.open(actor, room, wanted, key)
+        """Reserve stock, coupons and points at the quote's price and open a payment."""
+        return await self._checkouts.open(actor, room, wanted, key, means)
 
     async def cancel(self, actor: Actor, order: OrderId) -> bool:
         """Give a pending checkout up; False when it was not pending any more."""

@@ -11,7 +11,7 @@ from liveroom.domain.tiers import NextTier, Tier, next_tier, tier_of
 from liveroom.store import rules
 from liveroom.store.dialect import put
 from liveroom.store.port import Transaction
-from liveroom.store.tables import levels, members, orders
+from liveroom.store.tables import levels, members, orders, refunds
 
 REVIEWED_MAX: Final = 200
 """Levels looked at by one sweep; the rest waits for the next."""
@@ -97,7 +97,13 @@ def spending(
             orders.c.tenant == tenant, orders.c.member == user
         )
     ).scalar_one()
-    return Spending(lifetime=lifetime or 0, within_period=int(within) + just_now, just_now=just_now)
+    gone = tx.execute(
+        select(func.coalesce(func.sum(refunds.c.amount), 0))
+        .join(orders, (orders.c.tenant == refunds.c.tenant) & (orders.c.id == refunds.c.order_id))
+        .where(orders.c.tenant == tenant, orders.c.member == user, orders.c.paid_at > since)
+    ).scalar_one()
+    net = int(within) - int(gone) + just_now
+    return Spending(lifetime=lifetime or 0, within_period=net, just_now=just_now)
 
 
 def people(

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-HEAD: Final = "0013"
+HEAD: Final = "0014"
 """The newest revision in `migrations/versions`; a test compares."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"

@@ -95,6 +95,13 @@ def total_of(tx: Transaction, tenant: TenantId, account: Account) -> int:
     return int(tx.execute(mine).scalar_one())
 
 
+def credited_by(tx: Transaction, tenant: TenantId, bundle: str) -> int:
+    """Add up what a bundle credited; 0 where there is none of that id."""
+    mine = [ledger_lines.c.tenant == tenant, ledger_lines.c.bundle == bundle]
+    credited = select(func.sum(ledger_lines.c.amount)).where(*mine, ledger_lines.c.amount > 0)
+    return int(tx.execute(credited).scalar() or 0)
+
+
 def post_bundle(tx: Transaction, tenant: TenantId, bundle: Bundle, *, at: int) -> dict[str, Line]:
     """Post a bundle; returns its lines by account id.
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Row, func, select, update
 
 from liveroom.domain.ids import OrderId, TenantId
-from liveroom.domain.refunds import RefundState, SoldLine
+from liveroom.domain.refunds import OrderRefunded, RefundState, SoldLine
 from liveroom.store.dialect import insert_new
 from liveroom.store.port import Transaction
 from liveroom.store.tables import checkouts, order_lines, orders, refunds
@@ -54,6 +54,20 @@ def payment_of(tx: Transaction, order: OrderId) -> str | None:
     """Name the provider's payment of an order, None when the shop took it itself."""
     query = select(checkouts.c.payment).where(checkouts.c.order_id == order)
     return tx.execute(query).scalar()
+
+
+def share_of(tx: Transaction, tenant: TenantId, done: OrderRefunded, amount: int) -> int:
+    """Say how much of something that came with an order goes back with this refund of it.
+
+    In proportion to the money, rounded so that all refunds of an order sum to the whole.
+    """
+    total = tx.execute(
+        select(orders.c.total).where(orders.c.tenant == tenant, orders.c.id == done.order)
+    ).scalar_one()
+    mine = [refunds.c.tenant == tenant, refunds.c.order_id == done.order]
+    so_far = tx.execute(select(func.sum(refunds.c.amount)).where(*mine)).scalar() or 0
+    before = amount * (int(so_far) - done.amount) // total
+    return int(amount if done.whole else amount * int(so_far) // total) - int(before)
 
 
 def add(

@@ -190,7 +190,7 @@ def add_order(
             "category": product.category,
             "quantity": line.quantity,
             "unit_price": line.unit_price,
-            "paid": line.quantity * line.unit_price,
+            "paid": line.paid,
             "gift_of": line.gift_of,
             "worth": product.price,
         }

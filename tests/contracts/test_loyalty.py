@@ -3,17 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from liveroom.domain.basket import Wanted
 from liveroom.domain.coupons import CouponTemplate
 from liveroom.domain.ids import ProductId, UserId
 from liveroom.domain.levels import DAY_MS, Ladder
+from liveroom.domain.orders import CHECKOUT_TTL_MS
 from liveroom.domain.points import Earning
+from liveroom.domain.pricing import Quote
+from liveroom.domain.refunds import Returned
 from liveroom.domain.refusals import Refused
 from liveroom.domain.shop_rules import DiscountDay, ShopRules
 from liveroom.domain.tiers import Thresholds, Tier
-from liveroom.service.quoting import Basket, Wanted
+from liveroom.service.paying import PaymentNotice
+from liveroom.service.quoting import Means
 from tests.house import ROOM, House, merchant_actor, open_house, refusal, viewer
 
 pytestmark = pytest.mark.slow
@@ -39,8 +45,9 @@ async def usage_of(house: House, id: str = "off50") -> tuple[int, int, int, int,
     raise AssertionError(id)
 
 
-def basket(quantity: int = 1, **fields: object) -> Basket:
-    return Basket(lines=(Wanted(product=ProductId("p1"), quantity=quantity),), **fields)  # type: ignore[arg-type]
+async def quoted(house: House, quantity: int = 1, user: str = "u1", **means: Any) -> Quote:
+    wanted = [Wanted(product=ProductId("p1"), quantity=quantity)]
+    return await house.services.quoting.quote(viewer(user), ROOM, wanted, Means(**means))
 
 
 async def points_of(house: House, user: str = "u1") -> tuple[int, int]:
@@ -101,26 +108,26 @@ async def test_an_expired_coupon_is_out_of_hand_and_in_the_books(house: House) -
     await house.services.couponing.claim(viewer(), ROOM, "off50", "k1")
     house.clock.pass_ms(DAY_MS)
     assert await house.services.couponing.held(viewer()) == []
-    assert (await house.services.quoting.quote(viewer(), ROOM, basket())).payable == 20_000
+    assert (await quoted(house)).payable == 20_000
     await house.services.housekeeping.expire()
     assert await usage_of(house) == (1, 0, 0, 0, 1)
 
 
 async def test_a_quote_uses_the_best_coupon_and_says_why_not(house: House) -> None:
-    couponing, quoting = house.services.couponing, house.services.quoting
+    couponing = house.services.couponing
     await couponing.create(merchant_actor(), OFF_50)
     big = replace(OFF_50, id="big", off_fen=9_000, from_fen=50_000)
     await couponing.create(merchant_actor(), big)
     for id in ("off50", "big"):
         await couponing.claim(viewer(), ROOM, id, id)
-    one = await quoting.quote(viewer(), ROOM, basket())
+    one = await quoted(house)
     assert (one.payable, [saving.offer for saving in one.savings]) == (15_000, ["off50"])
     assert [(left.offer, left.missing) for left in one.not_used] == [("big", 30_000)]
-    three = await quoting.quote(viewer(), ROOM, basket(3))
+    three = await quoted(house, 3)
     assert three.payable == 51_000
-    none = await quoting.quote(viewer(), ROOM, basket(coupons=()))
+    none = await quoted(house, coupons=())
     assert none.payable == 20_000
-    stranger = quoting.quote(viewer("u2"), ROOM, basket(coupons=("off50",)))
+    stranger = quoted(house, user="u2", coupons=("off50",))
     assert await refusal(stranger) == "no_such_coupon"
 
 
@@ -175,7 +182,7 @@ async def test_an_order_earns_points_that_are_pending_until_it_is_final(house: H
     assert await house.services.rewarding.settle() == 1
     assert await house.services.rewarding.settle() == 0
     assert await points_of(house) == (199, 0)
-    paid = await house.services.quoting.quote(viewer(), ROOM, basket(points=10**6))
+    paid = await quoted(house, points=10**6)
     assert (paid.points, paid.payable) == (199, 19_801)
     house.clock.pass_ms(365 * DAY_MS)
     assert await points_of(house) == (0, 0)
@@ -216,9 +223,84 @@ async def test_three_different_lines_are_paid_soon_after(house: House) -> None:
 async def test_member_day_lowers_prices_for_those_it_is_meant_for(house: House) -> None:
     day = DiscountDay(day=23, permille=100)  # the clock starts on the 23rd
     await house.services.ruling.put(merchant_actor(), replace(RULES, member_day=day))
-    assert (await house.services.quoting.quote(viewer(), ROOM, basket())).payable == 20_000
+    assert (await quoted(house)).payable == 20_000
     await house.order("o1", "u1", unit_price=60_000)
-    found = await house.services.quoting.quote(viewer(), ROOM, basket())
+    found = await quoted(house)
     assert (found.payable, found.savings[0].group) == (18_000, "member_day")
     house.clock.pass_ms(DAY_MS)
-    assert (await house.services.quoting.quote(viewer(), ROOM, basket())).payable == 20_000
+    assert (await quoted(house)).payable == 20_000
+
+
+async def bought(house: House, quantity: int = 1, *, key: str = "b1", **means: Any) -> Any:
+    wanted = [Wanted(product=ProductId("p1"), quantity=quantity)]
+    return await house.services.shopping.checkout(viewer(), ROOM, wanted, key, Means(**means))
+
+
+async def pay(house: House, checkout: Any) -> Any:
+    notice = PaymentNotice(payment=checkout.payment, order=checkout.order, amount=checkout.amount)
+    return await house.services.shopping.payment_settled(notice)
+
+
+async def enrich(house: House) -> None:
+    """Put a coupon and 10,000 points into somebody's hand."""
+    await house.services.couponing.create(merchant_actor(), OFF_50)
+    await house.services.couponing.claim(viewer(), ROOM, "off50", "k1")
+    await house.order("rich", "u1", unit_price=1_000_000)
+    house.clock.pass_ms(7 * DAY_MS)
+    await house.services.rewarding.settle()
+
+
+async def test_the_checkout_asks_for_what_was_quoted_and_uses_it_up_when_paid(
+    house: House,
+) -> None:
+    await enrich(house)
+    found = await quoted(house, points=3_000)
+    checkout = await bought(house, points=3_000)
+    assert checkout.amount == found.payable == 12_000
+    assert await usage_of(house) == (1, 0, 1, 0, 0)
+    assert (await points_of(house))[0] == 7_000
+    receipt = await pay(house, checkout)
+    assert receipt.total == 12_000
+    assert await pay(house, checkout) == receipt
+    assert await usage_of(house) == (1, 0, 0, 1, 0)
+    assert await points_of(house) == (7_000, 120)
+
+
+async def test_what_an_unpaid_checkout_set_aside_comes_back(house: House) -> None:
+    await enrich(house)
+    checkout = await bought(house, points=3_000)
+    assert await refusal(bought(house, key="b2", coupons=("off50",))) == "no_such_coupon"
+    await house.services.shopping.cancel(viewer(), checkout.order)
+    assert await usage_of(house) == (1, 1, 0, 0, 0)
+    assert (await points_of(house))[0] == 10_000
+
+
+async def test_a_late_payment_uses_it_anew_or_is_sent_back(house: House) -> None:
+    await enrich(house)
+    late, later = await bought(house), await bought(house, key="b2", points=9_000)
+    house.clock.pass_ms(CHECKOUT_TTL_MS)
+    await house.services.shopping.expire_checkouts()
+    assert (await pay(house, late)).total == 15_000
+    assert await usage_of(house) == (1, 0, 0, 1, 0)
+    again = await bought(house, key="b3", points=9_000)
+    assert await pay(house, again) is not None
+    assert await pay(house, later) is None, "its points are spent: the money goes back"
+
+
+async def test_a_refund_returns_coupon_and_points_and_takes_earned_points_back(
+    house: House,
+) -> None:
+    await enrich(house)
+    checkout = await bought(house, 2, points=3_000)
+    receipt = await pay(house, checkout)
+    assert receipt.total == 32_000
+    refund = house.services.refunding.refund
+    one = [Returned(line=0, quantity=1)]
+    half = await refund(merchant_actor(), checkout.order, one, reason="", restock=True, key="r1")
+    assert (half.amount, half.whole) == (16_000, False)
+    assert await points_of(house) == (8_500, 160)
+    assert await usage_of(house) == (1, 0, 0, 1, 0)
+    rest = await refund(merchant_actor(), checkout.order, [], reason="", restock=True, key="r2")
+    assert (rest.amount, rest.whole) == (16_000, True)
+    assert await points_of(house) == (10_000, 0)
+    assert await usage_of(house) == (1, 1, 0, 0, 0)

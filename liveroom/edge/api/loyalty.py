@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from liveroom.domain.basket import Wanted
 from liveroom.domain.coupons import (
     CAP_MAX,
     PER_MEMBER_MAX,
@@ -35,7 +36,7 @@ from liveroom.edge.api.table import (
 )
 from liveroom.protocol.limits import Kind
 from liveroom.service.loyalty_commands import COUPONS_CHOSEN_MAX, POINTS_MAX
-from liveroom.service.quoting import Basket, Wanted
+from liveroom.service.quoting import Means
 
 TIME_MAX = 4_102_444_800_000
 
@@ -117,16 +118,6 @@ class QuoteBody(msgspec.Struct, frozen=True, kw_only=True):
     coupons: Annotated[list[Id], Meta(max_length=COUPONS_CHOSEN_MAX)] | None = None
     points: Annotated[int, Meta(ge=0, le=POINTS_MAX)] = 0
 
-    def basket(self) -> Basket:
-        """Make the value that services take."""
-        return Basket(
-            lines=tuple(
-                Wanted(product=ProductId(one.product), quantity=one.quantity) for one in self.lines
-            ),
-            coupons=None if self.coupons is None else tuple(self.coupons),
-            points=self.points,
-        )
-
 
 class PointsShown(msgspec.Struct, frozen=True, kw_only=True):
     """One's own points; `expiring` of them end at `expires_at`."""
@@ -196,7 +187,10 @@ async def my_points(call: Call) -> object:
 async def make_quote(call: Call, body: QuoteBody) -> object:
     """Say what a basket costs and why."""
     actor, place = owned(call.bearer(), call.place()), call.place()
-    return await call.backend.services.quoting.quote(actor, place.id, body.basket())
+    wanted = [Wanted(product=ProductId(one.product), quantity=one.quantity) for one in body.lines]
+    coupons = None if body.coupons is None else tuple(body.coupons)
+    means = Means(coupons=coupons, points=body.points)
+    return await call.backend.services.quoting.quote(actor, place.id, wanted, means)
 
 
 ROWS: tuple[Row, ...] = (

@@ -40,6 +40,7 @@ from liveroom.edge.api.table import (
 from liveroom.edge.payments import read_notice
 from liveroom.protocol.limits import Kind
 from liveroom.protocol.present import present_product
+from liveroom.service.quoting import Means
 
 COUPONS_MAX = 20
 POINTS_MAX = 10**9
@@ -161,11 +162,16 @@ class WantedBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckoutBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy of the room's shelf, at the server's price: one product, or `lines`."""
+    """What to buy of the room's shelf, at the server's price: one product, or `lines`.
+
+    `coupons` null = the best of the buyer's, [] = none; `points` = at most so many.
+    """
 
     product: Id | None = None
     quantity: Quantity = 1
     lines: Annotated[list[WantedBody], Meta(min_length=1, max_length=LINES_MAX)] | None = None
+    coupons: Annotated[tuple[Id, ...], Meta(max_length=COUPONS_MAX)] | None = None
+    points: Annotated[int, Meta(ge=0, le=POINTS_MAX)] = 0
 
 
 class CheckoutShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +273,7 @@ async def check_out(call: Call, body: CheckoutBody) -> CheckoutShown:
         call.place().id,
         [Wanted(product=ProductId(line.product), quantity=line.quantity) for line in lines],
         call.idempotency_key(),
+        Means(coupons=body.coupons, points=body.points),
     )
     return CheckoutShown(
         order=checkout.order,
@@ -344,6 +351,9 @@ ROWS = (
             "age_unconfirmed",
             "no_such_product",
             "out_of_stock",
+            "no_such_coupon",
+            "used_up",
+            "not_enough_points",
             "limit_reached",
             "idempotency_mismatch",
             "unavailable",

@@ -134,6 +134,7 @@ checkouts = Table(
     Column("room", Text, nullable=False),
     Column("member", Text, nullable=False),
     Column("lines", Text, nullable=False),
+    Column("used", Text),
     Column("amount", BigInteger, nullable=False),
     Column("payment", Text),
     Column("pay_url", Text),
