@@ -64,7 +64,7 @@ def _start(node: Node) -> None:
     wait_ready(node.server, seconds=READY_WITHIN_S)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_rolling_restart_under_load_fails_no_gift_and_shows_each_once(
     stand: Stand,
 ) -> None:
@@ -195,7 +195,7 @@ def _p95(values: list[float]) -> float:
     return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
 
 
-@pytest.mark.timeout(120 + 60 * ROUNDS)
+@pytest.mark.timeout(300 + 60 * ROUNDS)
 async def test_nothing_durable_is_lost_or_doubled_and_the_room_is_soon_back(stand: Stand) -> None:
     started = time.monotonic()
     took_s = await _spend(stand, FAULTS, "chaos")
@@ -205,7 +205,7 @@ async def test_nothing_durable_is_lost_or_doubled_and_the_room_is_soon_back(stan
 
 if GIVEN_ROUNDS:
 
-    @pytest.mark.timeout(120 + 60 * ROUNDS)
+    @pytest.mark.timeout(300 + 60 * ROUNDS)
     async def test_a_failover_loses_nothing_and_doubles_nothing(
         tmp_path_factory: pytest.TempPathFactory,
     ) -> None:

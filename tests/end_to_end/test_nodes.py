@@ -16,7 +16,7 @@ from tests.redis import redis_server
 from tests.server import RunningServer
 from tests.sfu.raw_peer import RawPeer, offer_text, rtp
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 REVOKED_WITHIN_S = 2.0
 

@@ -16,7 +16,7 @@ from tests.redis import redis_server
 from tests.server import RunningServer, end, environment_for, launch, wait_ready
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 WORKERS = 2
 ENDS_WITHIN_S = 30.0
