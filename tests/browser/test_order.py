@@ -103,3 +103,31 @@ def test_reports_words_and_slow_mode(shop: Shop, visits: Visits, pictures: Path)
     say(bo, "one")
     expect(bo.locator("input.input")).to_be_disabled()
     look(bo, pictures, "slow-mode")
+
+
+def test_a_moderator_keeps_order_from_a_phone_in_english(
+    shop: Shop, visits: Visits, pictures: Path
+) -> None:
+    room = shop.room("order3")
+    bo = visits.viewer(room, "bo", locale="en")
+    token = shop.server.token("mo", "moderator", room, name="Mo")
+    studio = visits.open(f"/studio/{room}", token, locale="en")
+    studio.locator(".online").wait_for()
+    studio.get_by_role("tab", name="Chat").click()
+    say(bo, "cheap pills")
+    found = studio.locator(".list .line", has_text="cheap pills")
+    expect(found.get_by_role("button", name="Mute for 10 min bo")).to_be_attached()
+    expect(found.get_by_role("button", name="Remove and ban bo")).to_have_count(0)
+    ming = visits.viewer(room, "ming", locale="en")
+    ming.locator(".line.danmaku", has_text="cheap pills").click()
+    ming.get_by_role("dialog").get_by_role("button", name="Report").click()
+    studio.get_by_role("button", name="Order").click()
+    expect(studio.locator(".report")).to_contain_text("1 report · Spam or advertising")
+    studio.screenshot(path=pictures / "moderator-390.png")
+    expect(studio.get_by_role("tab", name="Rules")).to_have_count(0)
+    studio.locator(".report").get_by_role("button", name="Delete").click()
+    expect(bo.locator(".line.danmaku", has_text="cheap pills")).to_have_count(0)
+    kick = {"do": "kick", "user": "bo"}
+    shop.server.call("POST", f"/v1/rooms/{room}/sanctions", json=kick)
+    expect(bo.get_by_role("heading", name="You were removed from this room")).to_be_visible()
+    bo.screenshot(path=pictures / "kicked-390.png")
