@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from liveroom.domain.actors import Actor
-from liveroom.domain.ids import OrderId, TenantId
+from liveroom.domain.ids import OrderId, RoomId, TenantId
 from liveroom.domain.ledger import Bundle, Transfer, chart
 from liveroom.domain.orders import LINES_MAX, check_amount
 from liveroom.domain.receipts import RefundMade
@@ -76,8 +76,8 @@ class Refunding:
         """Refund lines of an order, or all that is left of it.
 
         Raises:
-            Refused: `forbidden`, `no_such_order`, `invalid`, `nothing_to_refund`,
-                `idempotency_mismatch`.
+            Refused: `forbidden`, `no_such_order`, `other_room`, `invalid`,
+                `nothing_to_refund`, `idempotency_mismatch`.
 
         """
         require(actor, MERCHANTS)
@@ -91,6 +91,7 @@ class Refunding:
             head = refunds.lock_order(tx, tenant, order)
             if head is None:
                 raise Refused("no_such_order")
+            _check_room(actor, head)
             touched[:] = [head]
             plan = refund(refunds.sold_lines(tx, tenant, order), asked)
             return self._carry_out(tx, tenant, head, plan, actor, reason, restock, at)
@@ -192,11 +193,19 @@ class Refunding:
         tenant = await self._access.tenant(actor)
 
         def command(tx: Transaction) -> Sequence[Row[Any]]:
-            if shop.find_order(tx, tenant, order) is None:
+            found = shop.find_order(tx, tenant, order)
+            if found is None:
                 raise Refused("no_such_order")
+            _check_room(actor, found)
             return refunds.of_order(tx, tenant, order)
 
         return await self._ports.store.run(command)
+
+
+def _check_room(actor: Actor, order: Row[Any]) -> None:
+    """Refuse a token made for another room than the order was placed in."""
+    if order.room is not None and not actor.covers(RoomId(order.room)):
+        raise Refused("other_room")
 
 
 def refund_name(row: Row[Any]) -> str:

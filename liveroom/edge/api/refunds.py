@@ -122,7 +122,7 @@ ROWS = (
         answer=RefundShown,
         status=201,
         key=Key.REQUIRED,
-        refusals=("no_such_order", "nothing_to_refund", "idempotency_mismatch"),
+        refusals=("no_such_order", "other_room", "nothing_to_refund", "idempotency_mismatch"),
     ),
     Row(
         method="GET",
@@ -131,7 +131,7 @@ ROWS = (
         handle=list_refunds,
         access=MERCHANTS,
         answer=RefundList,
-        refusals=("no_such_order",),
+        refusals=("no_such_order", "other_room"),
     ),
     Row(
         method="POST",
