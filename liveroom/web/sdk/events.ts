@@ -93,6 +93,29 @@ export interface CoinsEvent extends Envelope {
   readonly coins: number
   readonly coins_left: number
 }
+/** A coupon came into my hands; `expires_at` is when it ends (epoch ms). */
+export interface CouponEvent extends Envelope {
+  readonly k: 'coupon'
+  readonly coupon: string
+  readonly template: string
+  readonly title: string
+  readonly expires_at: number | null
+  readonly why: string
+}
+/** My level was raised, kept or lowered, or is in danger (`missing` minor units to stay). */
+export interface LevelEvent extends Envelope {
+  readonly k: 'level'
+  readonly move: 'raised' | 'kept' | 'warned' | 'lowered'
+  readonly before: Tier
+  readonly tier: Tier
+  readonly missing: number
+}
+/** I earned points; `why` is checkin, watching, talking or game. */
+export interface PointsEvent extends Envelope {
+  readonly k: 'points'
+  readonly points: number
+  readonly why: string
+}
 /** My own order, or a part of it, was refunded (minor units). */
 export interface RefundEvent extends Envelope {
   readonly k: 'refund'
@@ -265,6 +288,9 @@ export type RoomEvent =
   | OrderEvent
   | ReceiptEvent
   | CoinsEvent
+  | CouponEvent
+  | LevelEvent
+  | PointsEvent
   | RefundEvent
   | TipReminderEvent
   | GoalEvent

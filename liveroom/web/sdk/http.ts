@@ -217,12 +217,13 @@ export class Api {
     }))
   }
 
-  checkout(room: string, token: string, product: string, quantity: number, key: string): Promise<Checkout> {
+  /** Reserve an order; the buyer's best coupons are used, and at most so many `points`. */
+  checkout(room: string, token: string, product: string, quantity: number, key: string, points = 0): Promise<Checkout> {
     return this.call(`/v1/rooms/${encodeURIComponent(room)}/checkouts`, {
       method: 'POST',
       token,
       key,
-      body: { product, quantity },
+      body: { product, quantity, points },
     })
   }
 

@@ -38,6 +38,14 @@ export const en: Messages = {
     title: 'Top up coins', topUp: 'Top up', short: 'Not enough coins: top up', bonus: '+{n} free', terms: 'Coins you buy never expire, free ones last 90 days; what you do not use can be refunded at its price', confirming: 'Paid. Your coins are on their way…',
     paid: '{n} coins are in your wallet', left: 'You have {n} coins', back: 'Back to the gifts', reminder: 'You have tipped {n} coins today. Only give what you can spare.',
   },
+  loyalty: {
+    points: 'Points to spend', pendingHint: '{n} pending until your orders are final', expiring: '{n} expire on {time}', checkIn: 'Check in', checkedIn: 'Checked in', streak: 'day {n} in a row',
+    mine: 'My coupons', open: 'Coupons to take', none: 'No coupons yet', take: 'Take', times: '×{n}',
+    percent: '{off}% off', most: 'at most {amount} off', from: 'from {amount}', always: 'no minimum', some: 'chosen products', until: 'valid until {time}', days: 'valid for {n} days', forever: 'no end date',
+    got: 'The coupon “{title}” is yours', earned: { checkin: 'Check-in: +{n} points', watching: 'Watching: +{n} points', talking: 'Chatting: +{n} points', game: 'Game: +{n} points' }, earnedOther: '+{n} points',
+    level: { raised: 'Level up! You are a {tier} member now', kept: 'You stay a {tier} member', warned: '{amount} more keeps you a {tier} member', lowered: 'Your level is {tier} now' },
+    already: 'You checked in today already, see you tomorrow', listPrice: 'List price', here: 'Live discount', usePoints: 'Use {n} points for {amount}', payable: 'To pay',
+  },
   shop: {
     buy: 'Buy now', price: 'Live price', stock: 'Only {n} left', plenty: 'In stock', sold: 'Sold out', quantity: 'Quantity', total: 'Total',
     less: 'Less', add: 'More', pay: 'Pay {amount}', paying: 'Paying…', confirming: 'Paid, confirming your order…', late: 'This takes a little longer. Your order is safe, keep watching.',
@@ -56,7 +64,7 @@ export const en: Messages = {
     title: 'My card', level: 'Level', next: '{amount} more to {tier}', top: 'You are at the top level', coins: 'Coins', points: 'Points', orders: 'Orders', visits: 'Visits',
     ledger: 'Statement', noLedger: 'Nothing here yet', anonymous: 'Guest', guestHint: 'Sign in to see your level, coins and statement here', balance: 'Balance {n}', following: 'Following',
   },
-  cause: { coins: 'Top-up', bonus: 'Free coins', expired: 'Expired', undone: 'Gift taken back', refunded: 'Top-up refunded', charged_back: 'Top-up taken back by the bank', checkout: 'Reserved for an order', sold: 'Order', gift: '{name} sent', received: '{name} received', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
+  cause: { points: 'Points', coins: 'Top-up', bonus: 'Free coins', expired: 'Expired', undone: 'Gift taken back', refunded: 'Top-up refunded', charged_back: 'Top-up taken back by the bank', checkout: 'Reserved for an order', sold: 'Order', gift: '{name} sent', received: '{name} received', opening: 'Opening balance', order: 'Order', topup: 'Top-up', refund: 'Refund', import: 'Import' },
   unit: { coins: 'coins', points: 'points' },
   mic: {
     title: 'Join the stage', onStage: 'On stage', me: 'Me', connecting: 'Connecting…', controls: 'My place on stage', mutedAudio: 'Muted', mutedVideo: 'Picture off', live: 'On stage',
@@ -120,7 +128,7 @@ export const en: Messages = {
   refusals: {
     muted: 'You are muted for now', words: 'That is not said in this room', links: 'Links are not allowed here', contacts: 'Contact details are not allowed here', slow_mode: 'Slow mode is on, wait a moment', no_such_line: 'This comment is gone already', kicked: 'You were removed, come back later', banned: 'You cannot enter this room', invalid: 'Something is not filled in right', 
     unknown: 'That did not work, please try again', network: 'No connection. Check your network and try again', disconnected: 'Reconnecting, send it again in a moment', timeout: 'No answer came; check before you try again', rate: 'Too fast, take a short break',
-    anonymous: 'Guests can only watch. Sign in to take part', not_enough_coins: 'Not enough coins. Top up and try again', tip_too_large: 'That is more than one tip may be. Send less', cooling_down: 'You have tipped a lot today. Take a break', no_such_pack: 'That pack is gone. Choose another', limit_reached: 'You have had as many as one person may', used_up: 'Used up', nothing_to_refund: 'Nothing is left to refund', out_of_stock: 'Sold out, choose something else', ended: 'This live has ended, see you next time', text_empty: 'Write something first',
+    anonymous: 'Guests can only watch. Sign in to take part', not_enough_coins: 'Not enough coins. Top up and try again', tip_too_large: 'That is more than one tip may be. Send less', cooling_down: 'You have tipped a lot today. Take a break', no_such_pack: 'That pack is gone. Choose another', limit_reached: 'You have had as many as one person may', price_changed: 'The price has just changed. Check the new amount, then pay', claimed: 'You have taken this coupon already', not_claimable: 'This coupon cannot be taken now, look for another', no_such_coupon: 'This coupon is gone', used_up: 'Used up', nothing_to_refund: 'Nothing is left to refund', out_of_stock: 'Sold out, choose something else', ended: 'This live has ended, see you next time', text_empty: 'Write something first',
     text_too_long: 'At most 100 characters', forbidden: 'You may not do that', unavailable: 'Not available right now, try again', no_such_product: 'This product is no longer offered', busy: 'Too many at once, wait a moment', internal: 'Something broke on our side, try again', age_unconfirmed: 'Confirm your age before paying', expired: 'Your link has expired, ask for a new one', no_seat: 'The seat is gone, ask for the mic again', slot_taken: 'Somebody is on that seat', no_such_slot: 'There is no such seat', queue_full: 'Too many are waiting, try again later', on_stage: 'You are on stage already', not_asked: 'They are not waiting any more', not_live: 'Nobody is live right now', in_call: 'End the private call first', in_pk: 'End the PK first', no_pk: 'The invitation is over', no_call: 'The call is over',
   },
 }

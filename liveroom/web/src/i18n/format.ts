@@ -63,3 +63,9 @@ export function clockSeconds(at: number): string {
 export function day(at: number): string {
   return new Intl.DateTimeFormat(language(), { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' }).format(at)
 }
+
+/** When something ends: to the minute this year, else the day with its year. */
+export function deadline(at: number): string {
+  if (new Date(at).getFullYear() === new Date().getFullYear()) return day(at)
+  return new Intl.DateTimeFormat(language(), { year: 'numeric', month: 'short', day: 'numeric' }).format(at)
+}

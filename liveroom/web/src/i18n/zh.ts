@@ -36,6 +36,14 @@ export const zh = {
     title: '充值金币', topUp: '充值', short: '金币不足，去充值', bonus: '加赠 {n}', terms: '购买的金币长期有效，加赠的金币 90 天内有效；未使用的部分可以原价退回', confirming: '支付成功，金币马上到账…',
     paid: '{n} 金币已到账', left: '现有 {n} 金币', back: '继续送礼物', reminder: '今天已送出 {n} 金币，量力而行哦',
   },
+  loyalty: {
+    points: '可用积分', pendingHint: '{n} 分待到账，订单完成后可用', expiring: '{n} 分将于 {time} 过期', checkIn: '签到', checkedIn: '已签到', streak: '连续 {n} 天',
+    mine: '我的优惠券', open: '可领取的优惠券', none: '还没有优惠券', take: '领取', times: '×{n}',
+    percent: '{fold} 折', most: '最多减 {amount}', from: '满 {amount} 可用', always: '无门槛', some: '限指定商品', until: '{time} 前有效', days: '领取后 {n} 天有效', forever: '长期有效',
+    got: '优惠券「{title}」已到手', earned: { checkin: '签到 +{n} 积分', watching: '看直播 +{n} 积分', talking: '互动 +{n} 积分', game: '游戏 +{n} 积分' }, earnedOther: '+{n} 积分',
+    level: { raised: '升级啦！你现在是{tier}会员', kept: '{tier}会员资格已保留', warned: '再买 {amount} 可保住{tier}会员', lowered: '会员等级已调整为{tier}' },
+    already: '今天已经签到过了，明天再来', listPrice: '商品原价', here: '直播间优惠', usePoints: '用 {n} 分抵 {amount}', payable: '应付',
+  },
   shop: {
     buy: '立即抢购', price: '直播间价', stock: '仅剩 {n} 件', plenty: '库存充足', sold: '已抢光', quantity: '数量', total: '合计',
     less: '减少', add: '增加', pay: '确认支付 {amount}', paying: '正在支付…', confirming: '支付成功，正在确认订单…', late: '确认稍慢，订单不会丢失，可放心继续观看',
@@ -54,7 +62,7 @@ export const zh = {
     title: '我的', level: '会员等级', next: '再买 {amount} 到{tier}', top: '已是最高等级', coins: '金币', points: '积分', orders: '订单', visits: '到访',
     ledger: '账单明细', noLedger: '还没有记录', anonymous: '游客', guestHint: '登录后在这里查看等级、金币和账单', balance: '余额 {n}', following: '已关注',
   },
-  cause: { coins: '充值', bonus: '加赠', expired: '已过期', undone: '礼物退回', refunded: '充值退款', charged_back: '充值被银行撤回', checkout: '下单预留', sold: '下单', gift: '送出{name}', received: '收到{name}', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
+  cause: { points: '积分', coins: '充值', bonus: '加赠', expired: '已过期', undone: '礼物退回', refunded: '充值退款', charged_back: '充值被银行撤回', checkout: '下单预留', sold: '下单', gift: '送出{name}', received: '收到{name}', opening: '初始余额', order: '下单', topup: '充值', refund: '退回', import: '导入' },
   unit: { coins: '金币', points: '积分' },
   mic: {
     title: '连麦', onStage: '正在连麦', me: '我', connecting: '连接中…', controls: '连麦控制', mutedAudio: '已静音', mutedVideo: '已关闭画面', live: '连麦中',
@@ -118,7 +126,7 @@ export const zh = {
   refusals: {
     muted: '你被禁言了，暂时不能发言', words: '内容含有本直播间不允许的词', links: '本直播间不能发链接', contacts: '本直播间不能发联系方式', slow_mode: '慢速模式，稍后再发', no_such_line: '这条弹幕已经不在了', kicked: '你被移出了直播间，过一会儿再来', banned: '你不能进入这个直播间', invalid: '填写的内容不对，请检查', 
     unknown: '没有成功，请再试一次', network: '网络不通，请检查后重试', disconnected: '正在重连，请稍后再发', timeout: '没有收到回应，请先核对再重试', rate: '太快了，歇一会儿再来',
-    anonymous: '游客只能观看，登录后即可参与', not_enough_coins: '金币不足，充值后再试', tip_too_large: '单次赠送金额太大了，少送一点吧', cooling_down: '今天送得不少了，歇一会儿再送', no_such_pack: '这个充值档位已经没有了', limit_reached: '每人限购，你已经买满了', used_up: '已经用完了', nothing_to_refund: '没有可退的部分',  out_of_stock: '已经抢光了，看看别的吧', ended: '直播已结束，下场再来', text_empty: '内容为空，写点什么吧',
+    anonymous: '游客只能观看，登录后即可参与', not_enough_coins: '金币不足，充值后再试', tip_too_large: '单次赠送金额太大了，少送一点吧', cooling_down: '今天送得不少了，歇一会儿再送', no_such_pack: '这个充值档位已经没有了', limit_reached: '每人限购，你已经买满了', price_changed: '价格刚刚有变，请确认新的金额后再支付', claimed: '这张券你已经领过了', not_claimable: '这张券现在不能领取，看看别的吧', no_such_coupon: '这张券已经不在了', used_up: '已经用完了', nothing_to_refund: '没有可退的部分',  out_of_stock: '已经抢光了，看看别的吧', ended: '直播已结束，下场再来', text_empty: '内容为空，写点什么吧',
     text_too_long: '最多 100 个字', forbidden: '没有权限', unavailable: '服务暂不可用，请稍后再试', no_such_product: '商品已下架', busy: '操作太快了，请稍等', internal: '我们这边出了点问题，请再试一次', age_unconfirmed: '付款前请先确认年龄', expired: '登录已过期，请重新获取链接', no_seat: '座位已不在，请重新申请连麦', slot_taken: '这个位置已有人', no_such_slot: '没有这个位置', queue_full: '等待的人太多，稍后再试', on_stage: '你已经在台上了', not_asked: '对方已不在等待', not_live: '主播不在线，稍后再试', in_call: '正在私密连线，请先结束', in_pk: '正在 PK，请先结束', no_pk: '邀请已失效', no_call: '连线已结束',
   },
 }

@@ -7,6 +7,7 @@ import { coinStore, type CoinStore } from './coins'
 import { connectionStore, type ConnectionStore } from './connection'
 import { crowdStore, type CrowdStore } from './crowd'
 import { giftStore, type GiftStore } from './gifts'
+import { loyaltyStore, type LoyaltyStore } from './loyalty'
 import { meStore, type MeStore } from './me'
 import { micStore, type MicStore } from './mic'
 import { noticeStore, type NoticeStore } from './notices'
@@ -29,6 +30,7 @@ export interface Context {
   readonly replays: ReplayStore
   readonly me: MeStore
   readonly coins: CoinStore
+  readonly loyalty: LoyaltyStore
   readonly mic: MicStore
   readonly order: OrderStore
   readonly pk: PkStore
@@ -55,6 +57,7 @@ export function buildContext(room: Room, roomId: string): Context {
     replays: replayStore(room, roomId),
     me,
     coins: coinStore(room, roomId, me, notices),
+    loyalty: loyaltyStore(room, me, notices),
     mic: micStore(room),
     order: orderStore(room),
     pk: pkStore(room, roomId, stage),

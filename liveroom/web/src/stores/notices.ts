@@ -10,7 +10,7 @@ export const NOTICES_MAX = 3
 export interface Notice {
   readonly id: number
   readonly text: string
-  readonly tone: 'info' | 'good' | 'bad'
+  readonly tone: 'info' | 'good' | 'bad' | 'festive'
 }
 
 export interface NoticeStore {

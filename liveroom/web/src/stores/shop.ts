@@ -6,7 +6,7 @@ import { reactive } from 'vue'
 export type Purchase =
   | { step: 'idle' }
   | { step: 'choosing'; product: Product }
-  | { step: 'age'; product: Product; quantity: number }
+  | { step: 'age'; product: Product; quantity: number; price: Price }
   | { step: 'paying'; product: Product; quantity: number }
   | { step: 'confirming'; product: Product; order: string; amount: number }
   | { step: 'paid'; product: Product; order: string; amount: number; nth: number | null }
@@ -15,6 +15,12 @@ export type Purchase =
 /** After this the person is told that the confirmation takes longer; it still arrives. */
 export const RECEIPT_WAIT_MS = 10_000
 
+/** What the buyer was shown: the money, and how many points pay the rest. */
+export interface Price {
+  readonly payable: number
+  readonly points: number
+}
+
 export interface ShopStore {
   pin: Product | null
   products: Product[]
@@ -22,7 +28,8 @@ export interface ShopStore {
   late: boolean
   open(product: Product): void
   close(): void
-  pay(quantity: number): Promise<void>
+  /** Pay exactly the price shown; where the server asks for another, nothing is paid. */
+  pay(quantity: number, price: Price): Promise<void>
   confirmAge(): Promise<void>
   loadProducts(): Promise<void>
 }
@@ -32,12 +39,16 @@ export function shopStore(room: Room, roomId: string): ShopStore {
   let key = ''
 
   /** One idempotency key per intention: trying again after an error never buys twice. */
-  async function checkout(product: Product, quantity: number): Promise<void> {
+  async function checkout(product: Product, quantity: number, price: Price): Promise<void> {
     store.purchase = { step: 'paying', product, quantity }
     store.late = false
     try {
-      const made = await room.api.checkout(roomId, room.token ?? '', product.id, quantity, key)
+      const made = await room.api.checkout(roomId, room.token ?? '', product.id, quantity, key, price.points)
       if (store.purchase.step !== 'paying') return
+      if (made.amount !== price.payable) {
+        await room.ask('cancel_checkout', { order: made.order })
+        throw new Refusal('price_changed', '', 409)
+      }
       store.purchase = { step: 'confirming', product, order: made.order, amount: made.amount }
       await room.api.pay(made.pay_url)
       settle(made.order)
@@ -46,7 +57,7 @@ export function shopStore(room: Room, roomId: string): ShopStore {
       const refusal = error instanceof Refusal ? error : new Refusal('network', '')
       store.purchase =
         refusal.code === 'age_unconfirmed'
-          ? { step: 'age', product, quantity }
+          ? { step: 'age', product, quantity, price }
           : { step: 'refused', product, quantity, code: refusal.code, why: refusal.why }
       // a stored 409 would come again under the same key
       if (refusal.status === 409 || refusal.code === 'age_unconfirmed') key = freshId()
@@ -70,15 +81,15 @@ export function shopStore(room: Room, roomId: string): ShopStore {
       store.purchase = { step: 'choosing', product }
     },
     close: () => (store.purchase = { step: 'idle' }),
-    async pay(quantity) {
+    async pay(quantity, price) {
       const now = store.purchase
-      if (now.step === 'choosing' || now.step === 'refused' || now.step === 'age') await checkout(now.product, quantity)
+      if (now.step === 'choosing' || now.step === 'refused' || now.step === 'age') await checkout(now.product, quantity, price)
     },
     async confirmAge() {
       const now = store.purchase
       if (now.step !== 'age') return
       await room.ask('confirm_age')
-      await checkout(now.product, now.quantity)
+      await checkout(now.product, now.quantity, now.price)
     },
     async loadProducts() {
       store.products = await room.api.products(roomId, room.token)
