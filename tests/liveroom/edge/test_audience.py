@@ -57,6 +57,9 @@ class Wire:
         payload = frame[{126: 4, 127: 10}.get(size, 2) :]
         self.got.append((self.loop.now, self.codec.decode_answer(payload)))
 
+    def is_direct(self) -> bool:
+        return False
+
     def offer(self, prepared: Prepared) -> None:
         self.backlog.offer(prepared)
 
@@ -96,9 +99,6 @@ class Room:
             left=self._left,
             loop=self.loop,
         )
-
-    def is_direct(self) -> bool:
-        return False
 
     def _left(self, _audience: Audience) -> None:
         self.empty += 1
