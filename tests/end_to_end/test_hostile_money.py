@@ -112,6 +112,7 @@ async def thief(tmp_path: Path) -> AsyncIterator[Thief]:
 
 
 GIFTS = "/v1/rooms/r1/gifts"
+SHELF = "select balance from accounts where id = 'shop:stock/lip:shelf'"
 ROSE = {"gift": "rose", "count": 1}
 
 
@@ -183,7 +184,7 @@ async def test_the_last_unit_is_sold_to_one_and_paid_once(thief: Thief) -> None:
     assert set(told) == {(200, bought["order"])}
     assert await thief.notice(**good, outcome="failed") == (200, bought["order"])
     assert thief.rows("select count(*), sum(total) from orders") == [(1, PRICE)]
-    assert thief.rows("select stock from products") == [(0,)]
+    assert thief.rows(SHELF) == [(0,)]
 
 
 async def test_a_ticket_opens_once_however_many_try(thief: Thief) -> None:
@@ -225,7 +226,7 @@ async def test_another_shop_and_another_person_touch_nothing(thief: Thief) -> No
                     pass
             assert answer["code"] == "no_such_order"
     assert thief.rows("select state from checkouts") == [("pending",)]
-    assert thief.rows("select stock from products") == [(4,)]
+    assert thief.rows(SHELF) == [(4,)]
 
 
 async def test_what_somebody_spends_is_told_to_nobody_else(thief: Thief) -> None:

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -129,6 +129,38 @@ def _media_operation(kind: str, method: str, *, session: bool) -> dict[str, Any]
     return operation
 
 
+EVENT_STREAM: Final = "text/event-stream"
+
+PLAIN_PATHS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "/v1/events": {
+        "get": ("Follow a room as server-sent events (the gateway's JSON frames).", EVENT_STREAM)
+    },
+    "/v1/events/{stream}": {"post": ("Send one frame of such a visit.", "application/json")},
+    "/v1/rooms/{room}/replays/{file}": {
+        "get": ("Play a recording (Range); the address is signed.", "video/mp4")
+    },
+}
+"""Routes that are no rows: what they answer is a stream or a file."""
+
+
+def _plain_operation(path: str, summary: str, media_type: str) -> dict[str, Any]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return {
+        "summary": summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ],
+        "responses": {
+            "200": {"description": "It goes on.", "content": {media_type: {}}},
+            "default": {
+                "description": "A problem document.",
+                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        },
+    }
+
+
 def openapi(rows: Sequence[Row]) -> dict[str, Any]:
     """Describe the API as an OpenAPI 3.1 document."""
     types = [*{row.body: 0 for row in rows if row.body}, Problem]
@@ -147,6 +179,8 @@ def openapi(rows: Sequence[Row]) -> dict[str, Any]:
         paths[base + "/{session}"] = {
             method: _media_operation(kind, method, session=True) for method in ("patch", "delete")
         }
+    for path, operations in PLAIN_PATHS.items():
+        paths[path] = {method: _plain_operation(path, *said) for method, said in operations.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "liveroom", "version": __version__},

@@ -314,6 +314,6 @@ ROWS = (
         summary="Show a room's numbers.",
         handle=numbers,
         access=HOSTS_AND_MERCHANTS,
-        answer=dict[str, int | float],
+        answer=dict[str, int | float | dict[str, int]],
     ),
 )

@@ -128,7 +128,7 @@ class LineBody(msgspec.Struct, frozen=True, kw_only=True):
     product: Id
     quantity: Quantity
     unit_price: Annotated[int, Meta(ge=0, le=PRICE_MAX)]
-    gift_of: Annotated[int, Meta(ge=0, lt=LINES_MAX)] | None = None
+    gift_of: Annotated[int, Meta(ge=0, le=LINES_MAX - 1)] | None = None
 
 
 class OrderBody(msgspec.Struct, frozen=True, kw_only=True):
