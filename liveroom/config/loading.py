@@ -145,6 +145,11 @@ def _faults(config: Config, *, needs_keys: bool) -> list[str]:
         faults.append(f"The secret is too short: use at least {SECRET_BYTES_MIN} bytes.")
     if (config.tls_cert is None) != (config.tls_key is None):
         faults.append("TLS needs both --tls-cert and --tls-key.")
+    if config.media_workers != 1:
+        faults.append(
+            "--media-workers: this version forwards media in one process; leave it at 1. "
+            "--workers adds processes for websockets."
+        )
     if config.payments is not None and config.payment_secret is None:
         faults.append("--payments needs --payment-secret, the key shared with the provider.")
     if config.payment_secret is not None and len(config.payment_secret.encode()) < SECRET_BYTES_MIN:

@@ -124,6 +124,11 @@ def test_serving_needs_a_key_and_says_how_to_set_it() -> None:
     assert load(environment={}, needs_keys=False).secret is None
 
 
+def test_a_setting_that_would_do_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--media-workers"):
+        loaded(LIVEROOM_MEDIA_WORKERS="2")
+
+
 def test_tls_needs_both_files(tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text("")
     with pytest.raises(ConfigError, match="--tls-key"):
