@@ -13,7 +13,7 @@ import httpx
 import jwt
 
 from liveroom.client.visit import refusal_of
-from liveroom.demo.shop import EVERYBODY, HOST, HOST_NAME, ITEMS, ROOM, ROOM_TITLE
+from liveroom.demo.shop import COUPONS, EVERYBODY, HOST, HOST_NAME, ITEMS, ROOM, ROOM_TITLE
 
 TOKEN_TTL_S = 12 * 3_600
 
@@ -46,6 +46,8 @@ class ShopBackend:
         )
         for item in ITEMS:
             await self.post("/v1/products", item.body(), token=merchant)
+        for coupon in COUPONS:
+            await self.post("/v1/coupons", coupon, token=merchant)
         host = {"id": HOST, "name": HOST_NAME, "age_band": "adult"}
         await self.post("/v1/members", host, token=merchant)
         now_ms = time.time_ns() // 1_000_000

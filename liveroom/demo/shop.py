@@ -121,6 +121,18 @@ CROWD: Final = (
 
 EVERYBODY: Final = (RETURNING, NEWCOMER, *CROWD)
 
+COUPONS: Final[tuple[dict[str, Any], ...]] = (
+    {"id": "autumn10", "title": "满100减10 | ¥10 off ¥100", "off_fen": 1_000, "from_fen": 10_000},
+    {
+        "id": "gold25",
+        "title": "金牌专享 满200减25 | Gold: ¥25 off ¥200",
+        "off_fen": 2_500,
+        "from_fen": 20_000,
+        "tier": "gold",
+    },
+)
+"""What a visitor may take from their card; bodies for POST /v1/coupons."""
+
 HOST_LINES: Final = (
     "欢迎新进来的家人们，点点关注不迷路～",
     "Welcome everyone! Ask me anything about tea.",
