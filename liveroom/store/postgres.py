@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -60,7 +60,9 @@ def is_conflict(error: DBAPIError) -> bool:
 def is_outage(error: DBAPIError) -> bool:
     """Whether the server, not the command, is at fault."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    return isinstance(error, OperationalError | InterfaceError) or state.startswith(_OUTAGES)
+    # Without a state of the server it is the driver that lost its thread over a cut connection.
+    cut = isinstance(error, InternalError) and not state
+    return cut or isinstance(error, OperationalError | InterfaceError) or state.startswith(_OUTAGES)
 
 
 @final

@@ -159,7 +159,8 @@ def _allowed(offers: tuple[Offer, ...], stacking: Stacking) -> Iterator[tuple[Of
     """Every set of offers that may be used together, the empty one first."""
     prices = [offer for offer in offers if offer.phase is Phase.PRICE]
     coupons = [offer for offer in offers if offer.phase is Phase.COUPON]
-    for some_prices in _subsets(prices, len({offer.group for offer in prices})):
+    groups = len({offer.group for offer in prices})
+    for some_prices in _subsets(prices, groups * stacking.per_group_max):
         for some_coupons in _subsets(coupons, stacking.coupons_max):
             chosen = (*some_prices, *some_coupons)
             if stacking.allows(chosen):
