@@ -16,7 +16,6 @@ from liveroom.domain.coupons import (
     Funder,
 )
 from liveroom.domain.ids import ProductId, UserId
-from liveroom.domain.levels import Ladder
 from liveroom.domain.orders import LINES_MAX, PRICE_MAX, QUANTITY_MAX
 from liveroom.domain.refusals import Refused
 from liveroom.domain.shop_rules import ShopRules
@@ -153,7 +152,6 @@ async def try_out(call: Call, body: ReachBody) -> object:
     except ValueError as error:
         raise Refused("invalid", str(error)) from error
     ladder = replace((await ruling.of(actor)).rules.ladder, reach=reach, keep=None)
-    assert isinstance(ladder, Ladder)
     return {"shifts": await ruling.try_out(actor, ladder)}
 
 
